@@ -1,0 +1,3 @@
+//! The command `plane`.
+
+fn main() {}
