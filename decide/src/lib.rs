@@ -1,1 +1,23 @@
-//! placeholder
+//! Every decision of vmberth: what to change in an object, and why.
+//!
+//! Input: a [`policy::Policy`] and a [`subject::Review`] whose object was decoded into the narrow types of
+//! [`view`]. Output: [`mutate::Mutation`], a list of [`edit::Edit`]s with reasons, or a [`denial::Denial`].
+//! This crate must never read a clock, a file, the environment or the network, and must never log:
+//! the webhook, the command line and the tests call the same functions and get the same answer.
+//!
+//! A review is decided in this order:
+//!
+//! 1. [`view`]: the fields that are read, out of the raw object;
+//! 2. [`subject`]: what kind of object this is to KubeVirt and CDI;
+//! 3. [`mutate`]: the edits, one file per injection;
+//! 4. [`explain`]: the same result in words.
+
+pub mod denial;
+pub mod edit;
+pub mod explain;
+pub mod mutate;
+pub mod names;
+pub mod policy;
+pub mod subject;
+pub mod toleration;
+pub mod view;

@@ -1,0 +1,54 @@
+//! The annotation that says what was changed and why.
+//!
+//! It stands on the object that was changed, never on a template's metadata: from there it would travel to
+//! instances and pods that were not changed, and an UPDATE would touch the template of a running VM.
+//! The form is one entry for each edit, `<path>+=<what> (<why>)`, joined by `; `; an entry is written once, so the
+//! annotation of a copied manifest or of an instance whose pod is edited too grows by what is new only.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::edit::{Edit, Token, Why};
+use crate::names;
+use crate::view::Metadata;
+
+/// The edit that records `edits`, unless they are recorded already.
+pub(super) fn of(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<Edit> {
+    let annotations = metadata.and_then(|metadata| metadata.annotations.as_ref());
+    let before = annotations
+        .and_then(|annotations| annotations.injected.as_deref())
+        .unwrap_or("");
+    let text = merge(before, edits);
+    if text == before {
+        return None;
+    }
+    let name = names::INJECTED_ANNOTATION;
+    let (path, value): (&[&'static str], Value) = match (metadata, annotations) {
+        (None, _) => (&["metadata"], json!({ "annotations": { name: text } })),
+        (_, None) => (&["metadata", "annotations"], json!({ name: text })),
+        (_, Some(_)) => (&["metadata", "annotations", name], Value::from(text)),
+    };
+    let path = path.iter().copied().map(Token::Borrowed).collect();
+    Some(Edit {
+        path,
+        value,
+        what: format!("{} entries", edits.len()),
+        why: Why::Record,
+    })
+}
+
+fn merge(before: &str, edits: &[Edit]) -> String {
+    let mut text = before.to_owned();
+    for edit in edits {
+        let entry = edit.to_string();
+        if text.split("; ").any(|known| known == entry) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        let _ = write!(text, "{entry}");
+    }
+    text
+}

@@ -1,0 +1,194 @@
+//! What kind of object a review is about, to Kubernetes and to KubeVirt and CDI.
+
+use crate::names;
+use crate::view::{self, Labels};
+
+/// One question of the API server: this object is about to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Review<'a> {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// What is being done to it.
+    pub operation: Operation,
+    /// Where it is; empty for objects of no namespace.
+    pub namespace: &'a str,
+    /// The object as it will be.
+    pub object: View<'a>,
+    /// The object as it was, on UPDATE.
+    pub old: Option<View<'a>>,
+}
+
+/// The kinds that something is decided about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A pod.
+    Pod,
+    /// `kubevirt.io` VirtualMachine.
+    VirtualMachine,
+    /// `kubevirt.io` VirtualMachineInstance.
+    VirtualMachineInstance,
+    /// `kubevirt.io` VirtualMachineInstanceReplicaSet.
+    ReplicaSet,
+    /// `pool.kubevirt.io` VirtualMachinePool.
+    Pool,
+    /// Everything else; never changed.
+    Other,
+}
+
+/// What is being done to the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// It is new.
+    Create,
+    /// It was there before.
+    Update,
+    /// It goes.
+    Delete,
+    /// Somebody connects to it.
+    Connect,
+}
+
+/// The decoded object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum View<'a> {
+    /// A pod.
+    Pod(view::Pod<'a>),
+    /// A VirtualMachine or a replica set of instances.
+    Machine(Box<view::Machine<'a>>),
+    /// A VirtualMachineInstance.
+    Instance(view::Instance<'a>),
+    /// A VirtualMachinePool.
+    Pool(Box<view::Pool<'a>>),
+    /// An object of another kind; not even looked at.
+    Other,
+}
+
+/// What a pod is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PodRole {
+    /// Runs a VM, binds its volumes for it, or is the target of its migration.
+    Launcher,
+    /// Attaches volumes to a running VM.
+    Hotplug,
+    /// Serves the volumes of a VM for download.
+    Export,
+    /// Fills a volume from somewhere, or measures one.
+    Import,
+    /// Takes an upload, or is the target of a clone.
+    Upload,
+    /// Reads a volume to clone it.
+    CloneSource,
+    /// Prepares a volume for the clone populator.
+    PopulatorPrep,
+    /// None of ours.
+    Foreign,
+}
+
+impl Kind {
+    /// The kind of an object, by what the API server says it is.
+    #[must_use]
+    pub fn of(group: &str, version: &str, kind: &str) -> Self {
+        let kubevirt =
+            group == names::KUBEVIRT_GROUP && names::KUBEVIRT_VERSIONS.contains(&version);
+        let pool = group == names::POOL_GROUP && names::POOL_VERSIONS.contains(&version);
+        match kind {
+            "Pod" if group.is_empty() && version == "v1" => Self::Pod,
+            names::VIRTUAL_MACHINE_KIND if kubevirt => Self::VirtualMachine,
+            "VirtualMachineInstance" if kubevirt => Self::VirtualMachineInstance,
+            "VirtualMachineInstanceReplicaSet" if kubevirt => Self::ReplicaSet,
+            "VirtualMachinePool" if pool => Self::Pool,
+            _ => Self::Other,
+        }
+    }
+
+    /// Kubernetes' spelling; `Other` for the rest. Few values, so it may be a metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::VirtualMachine => "VirtualMachine",
+            Self::VirtualMachineInstance => "VirtualMachineInstance",
+            Self::ReplicaSet => "VirtualMachineInstanceReplicaSet",
+            Self::Pool => "VirtualMachinePool",
+            Self::Other => "Other",
+        }
+    }
+}
+
+impl Operation {
+    /// Kubernetes' spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
+}
+
+/// Not one of the four operations of admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected CREATE, UPDATE, DELETE or CONNECT")]
+pub struct UnknownOperation;
+
+impl std::str::FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOperation> {
+        let all = [Self::Create, Self::Update, Self::Delete, Self::Connect];
+        all.into_iter()
+            .find(|operation| operation.as_str() == text)
+            .ok_or(UnknownOperation)
+    }
+}
+
+impl<'a> View<'a> {
+    /// Decodes what we read of an object of this kind.
+    ///
+    /// # Errors
+    /// If a field that we read is of another type than Kubernetes says.
+    pub fn read(kind: Kind, json: &'a str) -> Result<Self, serde_json::Error> {
+        Ok(match kind {
+            Kind::Pod => Self::Pod(serde_json::from_str(json)?),
+            Kind::VirtualMachine | Kind::ReplicaSet => {
+                Self::Machine(Box::new(serde_json::from_str(json)?))
+            }
+            Kind::VirtualMachineInstance => Self::Instance(serde_json::from_str(json)?),
+            Kind::Pool => Self::Pool(Box::new(serde_json::from_str(json)?)),
+            Kind::Other => Self::Other,
+        })
+    }
+}
+
+impl PodRole {
+    /// The role by the labels that KubeVirt and CDI give to their pods (facts: kubevirt-cdi 2, 4, 6).
+    ///
+    /// CDI's own control plane carries the same `app` label, so its components are listed one by one.
+    #[must_use]
+    pub fn of(labels: Option<&Labels<'_>>) -> Self {
+        let Some(labels) = labels else {
+            return Self::Foreign;
+        };
+        match labels.kubevirt.as_deref() {
+            Some(names::KUBEVIRT_LAUNCHER) => return Self::Launcher,
+            Some(names::KUBEVIRT_HOTPLUG) => return Self::Hotplug,
+            Some(names::KUBEVIRT_EXPORTER) => return Self::Export,
+            _ => {}
+        }
+        if labels.export_service.is_some() {
+            return Self::Export;
+        }
+        if labels.app.as_deref() != Some(names::CDI_APP) {
+            return Self::Foreign;
+        }
+        match labels.cdi_component.as_deref() {
+            Some(names::CDI_IMPORTER) => Self::Import,
+            Some(names::CDI_UPLOAD) => Self::Upload,
+            Some(names::CDI_CLONE_SOURCE) => Self::CloneSource,
+            Some(names::CDI_POPULATOR_PREP) => Self::PopulatorPrep,
+            _ => Self::Foreign,
+        }
+    }
+}
