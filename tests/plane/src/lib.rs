@@ -1,10 +1,36 @@
 //! A real edge cluster on one machine: see `tests/plane/README.md`.
 //!
-//! `up` reads top to bottom: [`preflight`] looks at the machine, [`go`] and [`images`] build what is
-//! not cached, [`machine`]s are started (a set of namespaces whose PID 1 is [`machine::init`]),
-//! [`network`] joins them, [`control_plane`] and [`node`] say which parts run inside, and [`install`]
-//! brings CoreDNS, CDI, KubeVirt, volumes and taints. [`down`] takes all of it away again.
+//! `up` reads top to bottom: [`preflight`] looks at the machine, [`build`] makes what is not cached
+//! ([`go`], [`images`], [`disk`]), [`machine`]s are started (namespaces whose PID 1 is
+//! [`machine::init`]), [`network`] joins them, [`control_plane`] and [`node`] say which parts run
+//! inside, and [`install`] brings DNS, CDI, KubeVirt, volumes and the taint. [`mod@down`] takes all
+//! of it away again.
 
+pub mod args;
+pub mod build;
 pub mod cmd;
+pub mod control_plane;
+pub mod disk;
+pub mod down;
+pub mod go;
+pub mod host;
+pub mod images;
+pub mod install;
 pub mod interrupt;
+pub mod kubectl;
+pub mod layout;
+pub mod lock;
+pub mod logs;
+pub mod machine;
+pub mod network;
+pub mod node;
+pub mod options;
+pub mod pki;
+pub mod preflight;
 pub mod progress;
+pub mod prometheus;
+pub mod rootfs;
+pub mod simulated;
+pub mod status;
+pub mod up;
+pub mod wait;

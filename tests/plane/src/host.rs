@@ -1,0 +1,125 @@
+//! What the cluster changes on the host itself, remembered so that `down` can put it back: a few
+//! kernel settings (kubelet sets some of them, and they are not per namespace), the mount point of
+//! the volumes, and the cgroups of the nodes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::layout::{self, Layout, VOLUME_DIR};
+use crate::wait;
+
+/// Settings that kubelet, or the plane itself, changes for the whole machine.
+const SETTINGS: [&str; 8] = [
+    "vm/nr_hugepages",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+    "net/ipv4/ip_forward",
+];
+
+/// The host as it was before `up`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Before {
+    settings: BTreeMap<String, String>,
+    volume_dir_existed: bool,
+}
+
+impl Before {
+    fn file(layout: &Layout) -> PathBuf {
+        layout.cluster.join("host-before.json")
+    }
+
+    /// Remembers the host, and makes the mount point of the volumes.
+    ///
+    /// # Errors
+    /// If a file can't be read or written.
+    pub fn remember(layout: &Layout) -> Result<()> {
+        let mut settings = BTreeMap::new();
+        for name in SETTINGS {
+            if let Ok(value) = fs::read_to_string(proc_sys(name)) {
+                settings.insert(name.to_owned(), value.trim().to_owned());
+            }
+        }
+        let volume_dir_existed = Path::new(VOLUME_DIR).exists();
+        let before = Self { settings, volume_dir_existed };
+        layout::write(&Self::file(layout), serde_json::to_vec_pretty(&before)?)?;
+        fs::create_dir_all(VOLUME_DIR).context(VOLUME_DIR)
+    }
+
+    /// Puts everything back, if something was remembered.
+    ///
+    /// # Errors
+    /// If a file can't be read or written.
+    pub fn restore(layout: &Layout) -> Result<()> {
+        let Ok(text) = fs::read(Self::file(layout)) else { return Ok(()) };
+        let before: Self = serde_json::from_slice(&text)?;
+        for (name, value) in &before.settings {
+            let path = proc_sys(name);
+            if fs::read_to_string(&path).is_ok_and(|now| now.trim() != value) {
+                fs::write(&path, value).with_context(|| path.display().to_string())?;
+            }
+        }
+        if !before.volume_dir_existed && Path::new(VOLUME_DIR).exists() {
+            fs::remove_dir(VOLUME_DIR).context(VOLUME_DIR)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sets aside this many 2Mi huge pages; kubelet counts them once, at its start.
+///
+/// # Errors
+/// If the kernel gives fewer.
+pub fn set_huge_pages(pages: u32) -> Result<()> {
+    let path = proc_sys("vm/nr_hugepages");
+    fs::write(&path, pages.to_string()).with_context(|| path.display().to_string())?;
+    let got: u32 = fs::read_to_string(&path)?.trim().parse()?;
+    anyhow::ensure!(
+        got == pages,
+        "wanted {pages} huge pages of 2Mi, the kernel gave {got}: free memory or ask for fewer \
+         with --huge-pages"
+    );
+    Ok(())
+}
+
+/// Removes the cgroups of all nodes; nothing runs in them any more.
+///
+/// # Errors
+/// With the directory that can't be removed.
+pub fn remove_cgroups() -> Result<()> {
+    for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+        for entry in fs::read_dir(hierarchy.path()).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("vmberth-edge-") {
+                let dir = entry.path();
+                let what = format!("{} to be empty", dir.display());
+                wait::until(&what, Duration::from_secs(20), || {
+                    Ok(remove_tree(&dir).is_ok().then_some(()))
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Only directories are removed: the files of a cgroup go with it.
+fn remove_tree(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    fs::remove_dir(dir)
+}
+
+fn proc_sys(name: &str) -> PathBuf {
+    Path::new("/proc/sys").join(name)
+}

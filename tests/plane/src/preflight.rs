@@ -1,0 +1,146 @@
+//! Looks at the machine before anything is started: what is missing is said at once, all of it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::cmd::Cmd;
+use crate::layout::Layout;
+use crate::progress::Progress;
+
+/// Programs the plane calls, and the Debian package each comes from.
+const PROGRAMS: [(&str, &str); 17] = [
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    ("iptables", "iptables"),
+    ("ip", "iproute2"),
+    ("sysctl", "procps"),
+    ("conntrack", "conntrack"),
+    ("buildah", "buildah"),
+    ("debootstrap", "debootstrap"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("qemu-img", "qemu-utils"),
+    ("syslinux", "syslinux"),
+    ("mcopy", "mtools"),
+    ("mkfs.vfat", "dosfstools"),
+    ("setcap", "libcap2-bin"),
+    ("prometheus", "prometheus"),
+];
+
+/// Files that are not programs, and the package each comes from.
+const FILES: [(&str, &str); 5] = [
+    ("/usr/include/libvirt/libvirt.h", "libvirt-dev"),
+    ("/usr/bin/pkg-config", "pkg-config"),
+    ("/usr/bin/gcc", "gcc"),
+    ("/usr/lib/syslinux/mbr/mbr.bin", "syslinux-common"),
+    ("/bin/busybox", "busybox-static"),
+];
+
+/// Free disk needed where the cache is: 20 GiB when nothing is built yet, else for the cluster.
+const DISK_COLD_GIB: u64 = 30;
+const DISK_WARM_GIB: u64 = 8;
+/// Memory the cluster needs with a few VMs (seen: 2.8 GiB with one).
+const MEMORY_GIB: u64 = 6;
+
+/// Checks the machine and installs what Debian has.
+///
+/// # Errors
+/// Everything that is missing, in one line each.
+pub fn check(layout: &Layout, progress: &Progress) -> Result<()> {
+    let mut missing = Vec::new();
+    if !rustix::process::geteuid().is_root() {
+        bail!("`plane up` needs root: it makes namespaces and loop devices; run it with sudo");
+    }
+    if Cmd::new("go").arg("version").output().is_err() {
+        missing.push("Go (1.25 or later): install it from your distribution or go.dev".to_owned());
+    }
+    kernel(&mut missing)?;
+    resources(layout, &mut missing)?;
+    if !missing.is_empty() {
+        bail!("this machine can't run the plane:\n  {}", missing.join("\n  "));
+    }
+    packages(progress, &layout.logs.join("apt.log"))
+}
+
+fn kernel(missing: &mut Vec<String>) -> Result<()> {
+    if !Path::new("/sys/fs/cgroup/memory").exists() {
+        missing.push(
+            "cgroup v1 at /sys/fs/cgroup: the plane was only made for it so far; boot with \
+             systemd.unified_cgroup_hierarchy=0"
+                .to_owned(),
+        );
+    }
+    let known = fs::read_to_string("/proc/filesystems")?;
+    for kind in ["btrfs", "ext4", "overlay", "hugetlbfs"] {
+        // A module that is not loaded yet is not in the list: modprobe decides then.
+        let listed = known.lines().any(|line| line.ends_with(kind));
+        if !listed && !Cmd::new("modprobe").arg(kind).succeeds().unwrap_or(false) {
+            missing.push(format!("the kernel's file system {kind}"));
+        }
+    }
+    for file in ["/dev/loop-control", "/dev/net/tun", "/proc/sys/vm/nr_hugepages"] {
+        if !Path::new(file).exists() {
+            missing.push(format!("the kernel feature behind {file}"));
+        }
+    }
+    Ok(())
+}
+
+fn resources(layout: &Layout, missing: &mut Vec<String>) -> Result<()> {
+    fs::create_dir_all(&layout.cache)?;
+    let wanted =
+        if layout.cache.join("image-store.btrfs").exists() { DISK_WARM_GIB } else { DISK_COLD_GIB };
+    let disk = rustix::fs::statvfs(&layout.cache)?;
+    let free = (disk.f_bavail * disk.f_frsize) >> 30;
+    if free < wanted {
+        let place = layout.cache.display();
+        missing.push(format!("disk: {free} GiB are free at {place}, {wanted} GiB are needed"));
+    }
+    let memory = fs::read_to_string("/proc/meminfo")?;
+    let available = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .map_or(0, |kib| kib >> 20);
+    if available < MEMORY_GIB {
+        missing.push(format!("memory: {available} GiB are free, {MEMORY_GIB} GiB are needed"));
+    }
+    Ok(())
+}
+
+fn packages(progress: &Progress, log: &Path) -> Result<()> {
+    let programs = PROGRAMS.iter().filter(|(program, _)| !found(program));
+    let files = FILES.iter().filter(|(file, _)| !Path::new(file).exists());
+    let packages: Vec<_> = programs.chain(files).map(|(_, package)| *package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let apt = |args: &[&str]| {
+        Cmd::new("apt-get")
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .log(log)
+            .timeout(Duration::from_secs(900))
+            .run()
+    };
+    let what = format!("installing Debian's packages: {}", packages.join(" "));
+    progress.step(&what, Duration::from_secs(60), || {
+        apt(&["update"])?;
+        let install = ["install", "--yes", "--no-install-recommends"];
+        apt(&[&install[..], &packages[..]].concat())
+    })
+}
+
+fn found(program: &str) -> bool {
+    if program.starts_with('/') {
+        return Path::new(program).exists();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|dir| dir.join(program).exists())
+}

@@ -1,0 +1,64 @@
+//! Simulated nodes by KWOK, beside the real ones: many nodes for scale, none of which runs anything.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::kubectl::{Kubectl, condition};
+use crate::layout::Layout;
+use crate::machine::{Machine, Part};
+
+/// KWOK touches only nodes with this annotation.
+const SELECTOR: &str = "kwok.x-k8s.io/node";
+/// Objects in one request.
+const BATCH: usize = 500;
+
+/// Starts KWOK and makes the nodes; returns when all are Ready.
+///
+/// # Errors
+/// What was waited for.
+pub fn start(layout: &Layout, control_plane: &Machine, count: u16) -> Result<()> {
+    let config = layout.sources.join("manifests").join("kwok.yaml");
+    let args = [
+        format!("--kubeconfig={}", layout.pki().join("kwok.kubeconfig").display()),
+        format!("--config={}", config.display()),
+        format!("--manage-nodes-with-annotation-selector={SELECTOR}=fake"),
+        // facts/test-plane.md 5: shorter leases make a thousand nodes flap on two busy cores.
+        "--node-lease-duration-seconds=240".to_owned(),
+        "--cidr=10.100.0.0/14".to_owned(),
+    ];
+    control_plane.run(&Part::new("kwok", &layout.bin("kwok"), args))?;
+    let kubectl = Kubectl::new(layout, control_plane);
+    let nodes: Vec<_> = (1..=count).map(node).collect();
+    for batch in nodes.chunks(BATCH) {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": batch});
+        kubectl.apply("simulated nodes", &list.to_string())?;
+    }
+    let what = format!("{count} simulated nodes to be Ready");
+    let words = ["nodes", "-l", "type=simulated"];
+    kubectl.wait_for(&what, Duration::from_secs(600), &words, |list| {
+        let ready = |all: &Vec<Value>| all.iter().filter(|n| condition(n, "Ready")).count();
+        list["items"].as_array().map(ready) == Some(count.into())
+    })
+}
+
+fn node(number: u16) -> Value {
+    let name = format!("sim-{number:04}");
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {SELECTOR: "fake", "node.alpha.kubernetes.io/ttl": "0"},
+            "labels": {
+                "type": "simulated",
+                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubevirt.io/schedulable": "true",
+            },
+        },
+        "spec": {"taints": [{"key": SELECTOR, "value": "fake", "effect": "NoSchedule"}]},
+    })
+}
