@@ -17,7 +17,7 @@ take_ids='
 # is wanted. It lies where no package puts anything, under the name that KubeVirt looks for in the
 # process table, and files/virtqemud starts it.
 unpack_daemon='
-  cd "$1/tmp" && chroot "$1" sh -c "cd /tmp && apt-get download libvirt-daemon" \
+  cd "$1/tmp" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get download libvirt-daemon \
     && dpkg -x libvirt-daemon_*.deb daemon \
     && install -D -m 0755 daemon/usr/sbin/libvirtd "$1/usr/libexec/plane/virtqemud" \
     && rm -rf daemon libvirt-daemon_*.deb'
