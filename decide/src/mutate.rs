@@ -61,7 +61,7 @@ pub fn mutate(review: &Review<'_>, policy: &Policy) -> Result<Mutation, Denial> 
     let Some(target) = Target::of(&review.object, review.operation) else {
         return Ok(Mutation::LeftAlone(LeftAlone::NotOurs));
     };
-    if policy.exempts(review.namespace) {
+    if policy.exempts(&review.namespace) {
         return Ok(Mutation::LeftAlone(LeftAlone::ExemptNamespace));
     }
     if let OptOut::Yes(reach) = opt_out::of(&review.object)? {

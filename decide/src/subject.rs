@@ -1,5 +1,7 @@
 //! What kind of object a review is about, to Kubernetes and to KubeVirt and CDI.
 
+use std::borrow::Cow;
+
 use crate::names;
 use crate::view::{self, Labels};
 
@@ -11,7 +13,7 @@ pub struct Review<'a> {
     /// What is being done to it.
     pub operation: Operation,
     /// Where it is; empty for objects of no namespace.
-    pub namespace: &'a str,
+    pub namespace: Cow<'a, str>,
     /// The object as it will be.
     pub object: View<'a>,
     /// The object as it was, on UPDATE.
@@ -159,6 +161,18 @@ impl<'a> View<'a> {
             Kind::Pool => Self::Pool(Box::new(serde_json::from_str(json)?)),
             Kind::Other => Self::Other,
         })
+    }
+
+    /// The object's name, or what its generated name will start with; empty if neither was decoded.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pod(pod) => pod.name(),
+            Self::Machine(machine) => machine.name(),
+            Self::Instance(instance) => instance.name(),
+            Self::Pool(pool) => pool.name(),
+            Self::Other => "",
+        }
     }
 }
 

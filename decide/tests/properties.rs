@@ -31,7 +31,7 @@ fn edits(kind: Kind, operation: Operation, object: &Value, policy: &Policy) -> O
     let review = Review {
         kind,
         operation,
-        namespace: "edge",
+        namespace: "edge".into(),
         object,
         old,
     };

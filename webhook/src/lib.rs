@@ -1,1 +1,25 @@
-//! placeholder
+//! The webhook: reviews of the API server in, patches or denials out.
+//!
+//! Input: `POST /mutate` with an AdmissionReview, and a policy file. Output: the answer. It translates only:
+//! every decision is made in `vmberth-decide`, and nothing is asked of the cluster during a review.
+//!
+//! A review passes through, in this order:
+//!
+//! 1. [`http`]: the route and the steps;
+//! 2. [`decode`]: bytes -> review;
+//! 3. `vmberth_decide::mutate`: review -> edits or denial;
+//! 4. [`patch`]: edits -> RFC 6902;
+//! 5. [`respond`]: verdict -> AdmissionReview;
+//! 6. [`metrics`]: what is counted of it.
+//!
+//! Around it: [`args`], [`run`] (start to end), [`policy_file`] (load, reload), [`explain`] (the same, offline).
+
+pub mod args;
+pub mod decode;
+pub mod explain;
+pub mod http;
+pub mod metrics;
+pub mod patch;
+pub mod policy_file;
+pub mod respond;
+pub mod run;

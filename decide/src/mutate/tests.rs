@@ -9,7 +9,7 @@ fn review(kind: Kind, operation: Operation, object: &Value, old: Option<&Value>)
     let review = Review {
         kind,
         operation,
-        namespace: "edge",
+        namespace: "edge".into(),
         object: View::read(kind, &object).unwrap(),
         old: old.as_deref().map(|old| View::read(kind, old).unwrap()),
     };
@@ -141,7 +141,7 @@ fn exempt_namespace_is_left_alone() {
     let review = Review {
         kind: Kind::Pod,
         operation: Operation::Create,
-        namespace: "kube-system",
+        namespace: "kube-system".into(),
         object: View::read(Kind::Pod, &object).unwrap(),
         old: None,
     };

@@ -1,0 +1,147 @@
+//! Metrics of the shell, named from the server's prefix.
+
+use axum::http::StatusCode;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::build;
+
+/// Handles of the shell's metrics; registered once in the registry that is handed in.
+#[derive(Debug, Clone)]
+pub struct ServeMetrics {
+    requests: IntCounterVec,
+    handshake_failures: IntCounterVec,
+    certificate_reloads: IntCounterVec,
+    /// Connections that are open now.
+    pub connections: IntGauge,
+    /// Connections closed because there were too many.
+    pub connections_refused: IntCounter,
+    /// Unix time at which the served certificate ends.
+    pub certificate_expiry: IntGauge,
+    /// Resident memory, set at each scrape.
+    pub resident_memory: IntGauge,
+}
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandshakeFailure {
+    /// The client took too long.
+    Timeout,
+    /// The bytes were no TLS, plain HTTP for example.
+    NotTls,
+    /// The client went away.
+    Closed,
+    /// The client refused, mostly because it does not trust our certificate.
+    RefusedByClient,
+    /// Everything else.
+    Other,
+}
+
+/// What became of a changed certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// It is served from now on.
+    Loaded,
+    /// The old one is kept.
+    Refused,
+}
+
+impl ServeMetrics {
+    /// Registers all metrics under `<prefix>_`.
+    ///
+    /// # Errors
+    /// If a name is invalid or already taken in this registry.
+    pub fn register(registry: &Registry, prefix: &str) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str, label: &str| -> prometheus::Result<IntCounterVec> {
+            let counter =
+                IntCounterVec::new(Opts::new(format!("{prefix}_{name}"), help), &[label])?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let gauge = |name: String, help: &str| -> prometheus::Result<IntGauge> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let refused = IntCounter::new(
+            format!("{prefix}_connections_refused_total"),
+            "Connections closed because there were too many.",
+        )?;
+        registry.register(Box::new(refused.clone()))?;
+        register_build_info(registry, prefix)?;
+        Ok(Self {
+            requests: counter(
+                "requests_total",
+                "Answers on the TLS port by status.",
+                "code",
+            )?,
+            handshake_failures: counter(
+                "tls_handshake_failures_total",
+                "TLS handshakes that failed, by reason.",
+                "reason",
+            )?,
+            certificate_reloads: counter(
+                "certificate_reloads_total",
+                "Changed certificates that were read, by outcome.",
+                "outcome",
+            )?,
+            connections: gauge(format!("{prefix}_connections"), "Open connections.")?,
+            connections_refused: refused,
+            certificate_expiry: gauge(
+                format!("{prefix}_certificate_expiry_timestamp_seconds"),
+                "Unix time at which the served certificate ends.",
+            )?,
+            resident_memory: gauge(
+                "process_resident_memory_bytes".to_owned(),
+                "Resident memory of the process.",
+            )?,
+        })
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, code: StatusCode) {
+        self.requests.with_label_values(&[code.as_str()]).inc();
+    }
+
+    /// Counts a failed handshake.
+    pub fn handshake_failed(&self, reason: HandshakeFailure) {
+        self.handshake_failures
+            .with_label_values(&[reason.as_str()])
+            .inc();
+    }
+
+    /// Counts a changed certificate.
+    pub fn reloaded(&self, outcome: Reload) {
+        let outcome = match outcome {
+            Reload::Loaded => "loaded",
+            Reload::Refused => "refused",
+        };
+        self.certificate_reloads.with_label_values(&[outcome]).inc();
+    }
+}
+
+impl HandshakeFailure {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::NotTls => "not_tls",
+            Self::Closed => "closed",
+            Self::RefusedByClient => "refused_by_client",
+            Self::Other => "other",
+        }
+    }
+}
+
+fn register_build_info(registry: &Registry, prefix: &str) -> prometheus::Result<()> {
+    let info = IntGaugeVec::new(
+        Opts::new(
+            format!("{prefix}_build_info"),
+            "Always 1; the labels say which build this is.",
+        ),
+        &["version", "revision"],
+    )?;
+    info.with_label_values(&[build::VERSION, build::REVISION])
+        .set(1);
+    registry.register(Box::new(info))
+}

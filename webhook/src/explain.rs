@@ -1,0 +1,79 @@
+//! `explain FILE`: the server's own functions on a file, without a cluster.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use serde_json::Value;
+use vmberth_decide::denial::Denial;
+use vmberth_decide::explain::explain;
+use vmberth_decide::mutate::{Mutation, mutate};
+use vmberth_decide::policy::Policy;
+use vmberth_decide::subject::{Kind, Operation, Review, View};
+
+use crate::{decode, patch, policy_file::PolicyFile};
+
+/// Prints what would be changed in the object or review of `path`, and the patch.
+///
+/// # Errors
+/// If a file cannot be read or holds nothing that could be reviewed.
+pub fn file(path: &Path, policy: Option<&Path>, out: &mut impl Write) -> anyhow::Result<()> {
+    let policy = match policy {
+        Some(path) => PolicyFile::new(path).refresh()?.unwrap_or_default(),
+        None => Policy::default(),
+    };
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("standard input")?;
+        text
+    } else {
+        std::fs::read_to_string(path).with_context(|| path.display().to_string())?
+    };
+    let values: Vec<Value> = serde_saphyr::from_multiple(&text)
+        .map_err(|error| anyhow!("{}: no YAML or JSON: {error}", path.display()))?;
+    for value in values.iter().filter(|value| !value.is_null()) {
+        let (subject, decision) = decide(value, &policy)?;
+        writeln!(out, "{subject}\n{}", explain(&decision))?;
+        if let Ok(Mutation::Edits(edits)) = &decision {
+            writeln!(out, "patch: {}", serde_json::to_string(&patch::of(edits))?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The decision about one document, and what it is about.
+fn decide(value: &Value, policy: &Policy) -> anyhow::Result<(String, Result<Mutation, Denial>)> {
+    let json = value.to_string();
+    let field = |path: &str| {
+        value
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    if field("/kind") == "AdmissionReview" {
+        let request = decode::decode(json.as_bytes())?;
+        let review = &request.review;
+        let subject = format!(
+            "{} {} {}",
+            review.operation.as_str(),
+            review.kind.as_str(),
+            request.name
+        );
+        return Ok((subject, mutate(review, policy)));
+    }
+    let (group, version) = field("/apiVersion")
+        .split_once('/')
+        .unwrap_or_else(|| ("", field("/apiVersion")));
+    let kind = Kind::of(group, version, field("/kind"));
+    let review = Review {
+        kind,
+        operation: Operation::Create,
+        namespace: field("/metadata/namespace").into(),
+        object: View::read(kind, &json).context("the object cannot be read")?,
+        old: None,
+    };
+    let subject = format!("CREATE {} {}", field("/kind"), review.object.name());
+    Ok((subject, mutate(&review, policy)))
+}

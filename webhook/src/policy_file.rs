@@ -1,0 +1,123 @@
+//! The policy's file: read at start, read again when its content changes.
+//!
+//! A mounted ConfigMap changes by a swapped link, so contents are compared on a timer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use vmberth_decide::policy::{Policy, PolicyError};
+
+use crate::metrics::Metrics;
+
+/// A policy's file and what was last read from it.
+#[derive(Debug)]
+pub struct PolicyFile {
+    path: PathBuf,
+    seen: Option<Vec<u8>>,
+}
+
+/// Why a policy's file cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyFileError {
+    /// It is not there or cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is no text.
+    #[error("{path}: expected UTF-8")]
+    Text {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It holds no valid policy.
+    #[error("{path}: {source}")]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// The field, what was found and what was expected.
+        source: PolicyError,
+    },
+}
+
+impl PolicyFile {
+    /// A file that was not read yet.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            seen: None,
+        }
+    }
+
+    /// The policy, if the file's content is not what was read last; the same bad content is an error once.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds no valid policy.
+    pub fn refresh(&mut self) -> Result<Option<Policy>, PolicyFileError> {
+        let path = || self.path.clone();
+        // A few KiB from a volume in memory: cheaper than a thread of the blocking pool.
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(source) => {
+                let path = path();
+                self.seen = None;
+                return Err(PolicyFileError::Read { path, source });
+            }
+        };
+        if self.seen.as_ref() == Some(&bytes) {
+            return Ok(None);
+        }
+        let policy = match std::str::from_utf8(&bytes) {
+            Err(_) => Err(PolicyFileError::Text { path: path() }),
+            Ok(text) => Policy::from_yaml(text).map_err(|source| PolicyFileError::Policy {
+                path: path(),
+                source,
+            }),
+        };
+        self.seen = Some(bytes);
+        policy.map(Some)
+    }
+
+    /// Keeps the policy in force up to date, for ever. A bad file keeps the old policy and is logged once.
+    pub async fn follow(mut self, policy: &ArcSwap<Policy>, metrics: &Metrics, every: Duration) {
+        let mut timer = tokio::time::interval(every);
+        let mut told = String::new();
+        loop {
+            timer.tick().await;
+            match self.refresh() {
+                Ok(None) => {}
+                Ok(Some(new)) => {
+                    told.clear();
+                    announce(&new);
+                    policy.store(Arc::new(new));
+                    metrics.policy_loaded();
+                }
+                Err(error) => {
+                    metrics.policy_refused();
+                    let text = error.to_string();
+                    if told != text {
+                        tracing::error!(error = text, "policy refused, the old one stays in force");
+                        told = text;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Says which policy is in force from now on.
+pub fn announce(policy: &Policy) {
+    let tolerations: Vec<String> = policy.tolerations.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        tolerations = tolerations.join(", "),
+        exempt_namespaces = ?policy.exempt_namespaces,
+        "policy in force"
+    );
+}
