@@ -93,6 +93,20 @@ pub fn build(recipes: &[Recipe], inputs: &Inputs<'_>) -> Result<Vec<Archive>> {
     Ok(archives)
 }
 
+/// Makes what needs no Go binary, so that it can be done while those are built: root file systems
+/// and guest disks.
+///
+/// # Errors
+/// As [`build`].
+pub fn prepare(recipes: &[Recipe], inputs: &Inputs<'_>) -> Result<()> {
+    bases(&recipes.iter().collect::<Vec<_>>(), inputs)?;
+    if recipes.iter().flat_map(|recipe| &recipe.copy).any(|copy| copy.from.starts_with("guest:")) {
+        let Inputs { images, cache, log, progress, .. } = inputs;
+        guests::ensure(images, cache, log, progress)?;
+    }
+    Ok(())
+}
+
 /// A file that goes into an image, found.
 #[derive(Debug)]
 struct Found<'a> {
