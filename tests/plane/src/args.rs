@@ -11,7 +11,7 @@ use crate::layout::{CONTROL_PLANE, Layout};
 use crate::lock::Lock;
 use crate::machine::{self, Machine};
 use crate::options::Options;
-use crate::{build, down, interrupt, logs, progress, status, up};
+use crate::{build, down, interrupt, logs, progress, status, up, volumes};
 
 /// A real edge cluster on one Linux machine: control plane, nodes, CDI and KubeVirt, in namespaces
 /// of their own. Needs root; builds what it needs once (about 25 minutes) and keeps it in
@@ -47,6 +47,8 @@ enum Verb {
         #[arg(required = true)]
         archives: Vec<PathBuf>,
     },
+    /// Empty the local volumes whose claims are gone, and make them Available again
+    FreeVolumes,
     /// kubectl, as administrator of the cluster
     #[command(disable_help_flag = true)]
     Kubectl(Passed),
@@ -111,6 +113,7 @@ impl Cli {
             }
             Verb::Status { json } => return status::print(&layout, json),
             Verb::LoadImages { archives } => load_images(&layout, &archives)?,
+            Verb::FreeVolumes => volumes::free(&layout)?,
             Verb::Kubectl(passed) => become_tool(&layout, "kubectl", &passed.args)?,
             Verb::Helm(passed) => become_tool(&layout, "helm", &passed.args)?,
             Verb::Virtctl(passed) => become_tool(&layout, "virtctl", &passed.args)?,

@@ -35,10 +35,8 @@ pub struct Built {
 /// What could not be built, with the end of its log.
 pub fn build(layout: &Layout, options: &Options, progress: &Progress) -> Result<Built> {
     let inputs = Folders::of(layout);
-    let recipes: Vec<_> = images::recipes(&inputs.images)?
-        .into_iter()
-        .filter(|recipe| options.wants_set(&recipe.set))
-        .collect();
+    // All images, whatever was asked for: one store then serves every cluster.
+    let recipes = images::recipes(&inputs.images)?;
     // Root file systems wait for the network most of the time, compilers for the processor.
     let (families, rootfs) = std::thread::scope(|scope| {
         let rootfs = scope.spawn(|| inputs.root_file_systems(&recipes, progress));

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, bail};
 /// Overrides the cache's place.
 pub const CACHE_ENV: &str = "VMBERTH_CACHE";
 
+/// Overrides the place of `tests/plane`, for a program that was built elsewhere.
+pub const SOURCES_ENV: &str = "VMBERTH_PLANE_SOURCES";
+
 /// Domain of the cluster's DNS.
 pub const CLUSTER_DOMAIN: &str = "cluster.local";
 /// Address of the control plane; the API server listens on it at [`API_PORT`].
@@ -67,10 +70,14 @@ impl Layout {
     pub fn find() -> Result<Self> {
         let cache = std::env::var_os(CACHE_ENV)
             .map_or_else(|| PathBuf::from("/var/cache/vmberth"), PathBuf::from);
-        if !cache.is_absolute() {
-            bail!("{CACHE_ENV} must be an absolute path, got {}", cache.display());
+        // Nodes have other files there: they could not see the cluster's.
+        let hidden = ["/run", "/tmp", "/var/lib", "/var/log", VOLUME_DIR, "/mnt"];
+        if !cache.is_absolute() || hidden.iter().any(|dir| cache.starts_with(dir)) {
+            let cache = cache.display();
+            bail!("{CACHE_ENV} must be an absolute path outside of {hidden:?}, got {cache}");
         }
-        let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let sources = std::env::var_os(SOURCES_ENV)
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let sources = sources.canonicalize().with_context(|| {
             format!("{} is gone: build `plane` again in your checkout", sources.display())
         })?;

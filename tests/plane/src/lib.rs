@@ -33,4 +33,5 @@ pub mod rootfs;
 pub mod simulated;
 pub mod status;
 pub mod up;
+pub mod volumes;
 pub mod wait;

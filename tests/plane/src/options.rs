@@ -61,16 +61,6 @@ impl Options {
         !self.without.contains(&Extra::Prometheus)
     }
 
-    /// Whether the images of this set are needed. They are all cheap to keep once built.
-    #[must_use]
-    pub fn wants_set(&self, set: &str) -> bool {
-        match set {
-            "cdi" => self.with_cdi(),
-            "kubevirt" => self.with_kubevirt(),
-            _ => true,
-        }
-    }
-
     /// Whether a cluster with these options serves somebody who asks for `other`: it may have more.
     #[must_use]
     pub fn serves(&self, other: &Self) -> bool {

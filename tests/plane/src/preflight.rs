@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::progress::Progress;
 
 /// Programs the plane calls, and the Debian package each comes from.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
@@ -20,7 +20,8 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("sysctl", "procps"),
     ("conntrack", "conntrack"),
     ("buildah", "buildah"),
-    ("debootstrap", "debootstrap"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("cpio", "cpio"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mkfs.ext4", "e2fsprogs"),
     ("qemu-img", "qemu-utils"),

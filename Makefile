@@ -1,0 +1,47 @@
+# Every command of the project. `make` alone lists them.
+
+# Built things stay outside of the checkout, so that a new clone on a warm machine is fast.
+export VMBERTH_CACHE ?= /var/cache/vmberth
+export CARGO_TARGET_DIR ?= $(VMBERTH_CACHE)/target
+
+PLANE := $(CARGO_TARGET_DIR)/debug/plane
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: plane ## Bring the cluster up and tell the story: a VM's disk on a tainted edge node
+	@tests/demo.sh
+
+.PHONY: test
+test: ## Everything: format, lints, unit, chart and end-to-end tests in the real cluster
+	@tests/run.sh
+
+.PHONY: check
+check: ## The quick part of `make test`: no cluster, no root
+	@tests/run.sh check
+
+.PHONY: bench
+bench: plane ## Measure the webhook in the cluster; writes docs/benchmarks.md and target/bench.json
+	@tests/bench.sh
+
+.PHONY: images
+images: ## Build vmberth's container images as archives
+	@images/build.sh
+
+.PHONY: plane
+plane: ## Build the command `plane` (a real edge cluster on this machine)
+	@cargo build --quiet --locked -p vmberth-plane
+
+.PHONY: up
+up: plane ## Bring the cluster up
+	@$(PLANE) up
+
+.PHONY: down
+down: plane ## Remove the cluster
+	@$(PLANE) down
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	@cargo fmt --all

@@ -1,0 +1,205 @@
+//! Life and death of the cluster, with the real command on this machine: `make test` runs these one
+//! after the other. A cluster without CDI and KubeVirt is enough for them, and is up in seconds.
+
+mod host;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use host::{assert_same, traces};
+
+const SMALL: [&str; 3] = ["up", "--without", "cdi,kubevirt,prometheus"];
+const CLUSTER: &str = "/var/cache/vmberth/cluster";
+
+fn plane() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_plane"))
+}
+
+/// Runs `plane`; returns what it said.
+fn run(args: &[&str]) -> (Output, String) {
+    let output = plane().args(args).output().unwrap();
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    (output, text)
+}
+
+fn succeed(args: &[&str]) -> String {
+    let (output, text) = run(args);
+    assert!(output.status.success(), "plane {args:?}: {text}");
+    text
+}
+
+fn status() -> serde_json::Value {
+    let (output, _) = run(&["status", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn machine_pids() -> Vec<i64> {
+    let status = status();
+    let machines = status["machines"].as_array().unwrap();
+    machines.iter().map(|machine| machine["pid"].as_i64().unwrap()).collect()
+}
+
+/// Starts `plane up`, and waits until it has got so far that `file` of the cluster is there.
+fn start_until(file: &str) -> Child {
+    let mut child =
+        plane().args(SMALL).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !Path::new(CLUSTER).join(file).exists() {
+        assert!(child.try_wait().unwrap().is_none(), "`plane up` ended early");
+        assert!(start.elapsed() < Duration::from_secs(120), "`plane up` never made {file}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+fn signal(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn assert_nodes_ready() {
+    let words = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";
+    assert_eq!(succeed(&["kubectl", "get", "nodes", "-o", words]).trim(), "True True");
+}
+
+#[test]
+fn up_and_down_leave_nothing_behind() {
+    succeed(&["down"]);
+    let before = traces();
+    succeed(&SMALL);
+    assert_nodes_ready();
+    succeed(&["down"]);
+    assert_same(&before, &traces());
+}
+
+#[test]
+fn up_twice_changes_nothing() {
+    succeed(&SMALL);
+    let pids = machine_pids();
+    let said = succeed(&SMALL);
+    assert!(said.contains("the cluster is up"), "{said}");
+    assert_eq!(pids, machine_pids());
+}
+
+#[test]
+fn two_at_once_share_one_cluster() {
+    succeed(&["down"]);
+    let mut first = start_until("machines");
+    let said = succeed(&SMALL);
+    assert!(first.wait().unwrap().success());
+    assert!(said.contains("another plane command is at work: `plane up` of"), "{said}");
+    assert!(said.contains("the cluster is up, started by"), "{said}");
+}
+
+#[test]
+fn another_checkout_finds_the_cluster() {
+    succeed(&SMALL);
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("tests");
+    let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    std::fs::create_dir(&copy).unwrap();
+    let copied = Command::new("cp").arg("-a").arg(&sources).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    let up = |nodes: &str| {
+        let output = plane()
+            .args(SMALL)
+            .args(["--nodes", nodes])
+            .env("VMBERTH_PLANE_SOURCES", copy.join("plane"))
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (same, said) = up("2");
+    assert!(same && said.contains(&sources.display().to_string()), "{said}");
+    let (other, said) = up("1");
+    assert!(!other && said.contains("another cluster is up, started by"), "{said}");
+}
+
+#[test]
+fn a_killed_up_is_recovered_by_the_next() {
+    succeed(&["down"]);
+    let mut child = start_until("machines/control-plane/ready");
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    let (output, said) = run(&["status"]);
+    assert!(!output.status.success() && said.contains("unfinished"), "{said}");
+    let said = succeed(&SMALL);
+    assert!(said.contains("an earlier cluster was left unfinished"), "{said}");
+    assert_nodes_ready();
+}
+
+#[test]
+fn ctrl_c_cleans_up() {
+    succeed(&["down"]);
+    let before = traces();
+    let mut child = start_until("machines/edge-1/ready");
+    signal(&child, "-INT");
+    assert!(!child.wait().unwrap().success());
+    assert_same(&before, &traces());
+}
+
+#[test]
+fn a_cluster_whose_processes_were_killed_is_recovered() {
+    succeed(&SMALL);
+    for pid in machine_pids() {
+        Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+    }
+    let start = Instant::now();
+    while run(&["status"]).0.status.success() {
+        assert!(start.elapsed() < Duration::from_secs(20), "status does not see it");
+    }
+    let said = succeed(&SMALL);
+    assert!(said.contains("the cluster is broken"), "{said}");
+    assert_nodes_ready();
+}
+
+#[test]
+fn a_part_that_dies_is_named_with_the_end_of_its_log() {
+    succeed(&SMALL);
+    succeed(&["shell", "--node", "edge-2", "pkill", "-KILL", "-f", "kubelet --config"]);
+    let start = Instant::now();
+    let said = loop {
+        let (output, said) = run(&["status"]);
+        if !output.status.success() {
+            break said;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "{said}");
+    };
+    assert!(said.contains("kubelet on edge-2 has ended: signal 9"), "{said}");
+    assert!(said.lines().count() > 5, "no log: {said}");
+    succeed(&SMALL);
+    assert_nodes_ready();
+}
+
+#[test]
+fn a_damaged_cache_is_built_again() {
+    succeed(&SMALL);
+    succeed(&["down"]);
+    let cache = Path::new("/var/cache/vmberth/go");
+    let etcd = std::fs::read_dir(cache)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path().join("etcd"))
+        .find(|path| path.exists())
+        .unwrap();
+    std::fs::write(&etcd, "not a program").unwrap();
+    let said = succeed(&SMALL);
+    assert!(said.contains("building etcd"), "{said}");
+    assert_nodes_ready();
+}
+
+#[test]
+fn what_is_missing_is_said_in_one_line() {
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--clear-groups", env!("CARGO_BIN_EXE_plane")])
+        .args(SMALL)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("needs root"), "{said}");
+    let output = plane().args(SMALL).env("PATH", "/usr/sbin:/sbin").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("Go (1.25 or later)"), "{said}");
+}

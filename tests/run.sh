@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# All tests, in the order in which they fail fastest; a table of times at the end, also after a
+# failure. Run it by `make test`; `make check` stops before anything that needs root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+: "${CARGO_TARGET_DIR:?run this by: make test}" "${VMBERTH_CACHE:?}"
+plane="$CARGO_TARGET_DIR/debug/plane"
+only_check=${1:-}
+table=()
+
+# step NAME COMMAND...: runs one step and remembers its time.
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n=== %s\n' "$name"
+    if "$@"; then
+        table+=("$(printf '%6d s  ok      %s' $((SECONDS - start)) "$name")")
+    else
+        table+=("$(printf '%6d s  FAILED  %s' $((SECONDS - start)) "$name")")
+        exit 1
+    fi
+}
+
+finish() {
+    local code=$?
+    [ -x "$plane" ] && [ -z "$only_check" ] && "$plane" down
+    printf '\n=== times\n'
+    printf '%s\n' "${table[@]}"
+    printf '%6d s  %s\n' "$SECONDS" "in all"
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+pure_crates() {
+    # decide/ decides: nothing that waits, reads or listens may come near it.
+    ! cargo tree --locked --package vmberth-decide --edges normal --prefix none |
+        grep -E '^(tokio|kube|hyper|axum|reqwest|rustix|tracing) '
+}
+
+shell_scripts() {
+    local file
+    while read -r file; do
+        bash -n "$file" || return 1
+    done < <(git ls-files '*.sh' .ci/run)
+}
+
+step "format" cargo fmt --all --check
+step "shell scripts parse" shell_scripts
+step "decide/ stays pure" pure_crates
+step "clippy, warnings are errors" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+step "unit and property tests" cargo test --quiet --locked --workspace --exclude vmberth-e2e --lib --bins --examples
+step "integration tests without a cluster" cargo test --quiet --locked -p vmberth-decide \
+    -p vmberth-serve -p vmberth-webhook -p vmberth-certs --test '*'
+step "licences and sources of dependencies" tests/licences.sh
+[ "$only_check" = check ] && exit 0
+
+step "images" images/build.sh
+step "the plane's life and death" cargo test --quiet --locked -p vmberth-plane --test lifecycle -- --test-threads=1
+step "the plane's programs are built" "$plane" up
+step "chart, without a cluster" charts/check.sh
+step "end-to-end" tests/e2e/run.sh
