@@ -8,23 +8,20 @@
 mod guests;
 mod oci;
 pub(crate) mod recipe;
+mod source;
 pub(crate) mod stamp;
 mod tar;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 pub use self::guests::{Guests, ensure as ensure_guests};
 pub use self::recipe::{Recipe, recipes};
-use self::recipe::{Copy, capability, mode, owner};
-use self::tar::{Attributes, Writer};
-use crate::cmd::Cmd;
+use self::source::{Found, find, write_layer};
 use crate::rootfs::{self, Layer};
 
 /// Debian packages that building images, root file systems and guests needs on this machine.
@@ -34,11 +31,12 @@ pub const PACKAGES: &[&str] = &[
     "busybox-static",
     "gcc",
     "libc6-dev",
+    "binutils",
     "qemu-utils",
     "syslinux",
     "mtools",
     "dosfstools",
-    "e2fsprogs",
+    "fdisk",
     "cpio",
 ];
 
@@ -58,7 +56,9 @@ pub struct Inputs<'a> {
 
 impl std::fmt::Debug for Inputs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs").field("images", &self.images).finish_non_exhaustive()
+        f.debug_struct("Inputs")
+            .field("images", &self.images)
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,18 +100,21 @@ pub fn build(recipes: &[Recipe], inputs: &Inputs<'_>) -> Result<Vec<Archive>> {
 /// As [`build`].
 pub fn prepare(recipes: &[Recipe], inputs: &Inputs<'_>) -> Result<()> {
     bases(&recipes.iter().collect::<Vec<_>>(), inputs)?;
-    if recipes.iter().flat_map(|recipe| &recipe.copy).any(|copy| copy.from.starts_with("guest:")) {
-        let Inputs { images, cache, log, progress, .. } = inputs;
+    if recipes
+        .iter()
+        .flat_map(|recipe| &recipe.copy)
+        .any(|copy| copy.from.starts_with("guest:"))
+    {
+        let Inputs {
+            images,
+            cache,
+            log,
+            progress,
+            ..
+        } = inputs;
         guests::ensure(images, cache, log, progress)?;
     }
     Ok(())
-}
-
-/// A file that goes into an image, found.
-#[derive(Debug)]
-struct Found<'a> {
-    copy: &'a Copy,
-    path: PathBuf,
 }
 
 fn build_set(set: &str, recipes: &[&Recipe], inputs: &Inputs<'_>) -> Result<Archive> {
@@ -124,7 +127,11 @@ fn build_set(set: &str, recipes: &[&Recipe], inputs: &Inputs<'_>) -> Result<Arch
     let key = key(recipes, &found, inputs)?;
     let path = folder.join(format!("{set}-{key}.tar"));
     if let Some(About { images }) = stamp::recorded(&path) {
-        return Ok(Archive { set: set.to_owned(), path, images });
+        return Ok(Archive {
+            set: set.to_owned(),
+            path,
+            images,
+        });
     }
     let bases = bases(recipes, inputs)?;
     (inputs.progress)(&format!("images of {set}: {}", recipes.len()));
@@ -146,69 +153,37 @@ fn build_set(set: &str, recipes: &[&Recipe], inputs: &Inputs<'_>) -> Result<Arch
     stamp::remove(&layer)?;
     fs::rename(&part, &path)?;
     let images: Vec<String> = recipes.iter().map(|recipe| recipe.image.clone()).collect();
-    stamp::record(&path, About { images: images.clone() })?;
+    stamp::record(
+        &path,
+        About {
+            images: images.clone(),
+        },
+    )?;
     stamp::remove_others(set, &path)?;
-    Ok(Archive { set: set.to_owned(), path, images })
+    Ok(Archive {
+        set: set.to_owned(),
+        path,
+        images,
+    })
 }
 
 fn bases<'a>(recipes: &[&'a Recipe], inputs: &Inputs<'_>) -> Result<BTreeMap<&'a str, Layer>> {
-    let names: BTreeSet<&str> = recipes.iter().map(|recipe| recipe.rootfs.as_str()).collect();
+    let names: BTreeSet<&str> = recipes
+        .iter()
+        .map(|recipe| recipe.rootfs.as_str())
+        .collect();
     let mut bases = BTreeMap::new();
     for name in names.into_iter().filter(|name| !name.is_empty()) {
-        let Inputs { images, cache, log, progress, .. } = inputs;
+        let Inputs {
+            images,
+            cache,
+            log,
+            progress,
+            ..
+        } = inputs;
         bases.insert(name, rootfs::ensure(images, name, cache, log, progress)?);
     }
     Ok(bases)
-}
-
-fn find<'a>(recipe: &'a Recipe, inputs: &Inputs<'_>) -> Result<Vec<Found<'a>>> {
-    let mut found = Vec::new();
-    for copy in &recipe.copy {
-        let (kind, rest) = copy.from.split_once(':').unwrap_or(("", &copy.from));
-        let path = match kind {
-            "file" => inputs.images.join("files").join(rest),
-            "host" => PathBuf::from(rest),
-            "c" => compile(rest, inputs)?,
-            "guest" => {
-                let Inputs { images, cache, log, progress, .. } = inputs;
-                guests::ensure(images, cache, log, progress)?.folder.join(rest)
-            }
-            "go" => {
-                let (family, binary) = rest.split_once('/').context("go:FAMILY/BINARY")?;
-                match (inputs.go)(family, binary) {
-                    Some(path) => path,
-                    None if copy.optional => continue,
-                    None => bail!("the Go binary {rest} is not built"),
-                }
-            }
-            _ => bail!("from = {:?}: no such kind of source", copy.from),
-        };
-        found.push(Found { copy, path });
-    }
-    Ok(found)
-}
-
-/// Builds one of our few C programs, for which a hundred lines of Rust would need a second toolchain
-/// target to be as small and static.
-fn compile(source: &str, inputs: &Inputs<'_>) -> Result<PathBuf> {
-    let source = inputs.images.join("c").join(source);
-    let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let mut key = stamp::Key::default();
-    key.add_file(&source)?;
-    let folder = inputs.cache.join("images");
-    let out = folder.join(format!("c-{name}-{}", key.text()));
-    if stamp::recorded::<()>(&out).is_none() {
-        stamp::remove(&out)?;
-        Cmd::new("gcc")
-            .args(["-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&out, &source])
-            .log(inputs.log)
-            .timeout(Duration::from_secs(60))
-            .run()?;
-        stamp::record(&out, ())?;
-        stamp::remove_others(&format!("c-{name}"), &out)?;
-    }
-    Ok(out)
 }
 
 fn key(recipes: &[&Recipe], found: &[Vec<Found<'_>>], inputs: &Inputs<'_>) -> Result<String> {
@@ -232,21 +207,5 @@ fn key(recipes: &[&Recipe], found: &[Vec<Found<'_>>], inputs: &Inputs<'_>) -> Re
     Ok(key.text())
 }
 
-/// Writes an image's own layer and returns its digest.
-fn write_layer(recipe: &Recipe, found: &[Found<'_>], path: &Path) -> Result<String> {
-    let file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut tar = Writer::new(oci::Hashing::new(file));
-    for dir in &recipe.dir {
-        let (uid, gid) = owner(&dir.owner)?;
-        let attributes = Attributes { mode: mode(&dir.mode)?, uid, gid, ..Attributes::default() };
-        tar.folder(&dir.path, &attributes)?;
-    }
-    for Found { copy, path } in found {
-        let (uid, gid) = owner(&copy.owner)?;
-        let capability = capability(&copy.capability)?;
-        let attributes = Attributes { mode: mode(&copy.mode)?, uid, gid, capability };
-        let file = File::open(path).with_context(|| path.display().to_string())?;
-        tar.file(&copy.to, file, &attributes).with_context(|| copy.to.clone())?;
-    }
-    Ok(tar.finish()?.digest())
-}
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! Files in the cache and how they are trusted: each has a record beside it with its size and time,
 //! written last. No record, or one that does not fit, means that the file is made again.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -111,10 +110,7 @@ impl Key {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

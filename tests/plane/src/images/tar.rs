@@ -35,7 +35,7 @@ impl<W: Write> Writer<W> {
     /// Appends a folder; `path` is absolute in the image.
     pub(crate) fn folder(&mut self, path: &str, attributes: &Attributes) -> Result<()> {
         let name = format!("{}/", relative(path));
-        Ok(self.header(&name, b'5', 0, attributes)?)
+        self.header(&name, b'5', 0, attributes)
     }
 
     /// Appends a file with the content given in memory.
