@@ -1,6 +1,6 @@
 //! The files of an image: where each comes from, and the layer that they make.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
