@@ -1,0 +1,99 @@
+#!/bin/sh
+# Checks the chart without a cluster: lint and render with every file in ci/, what must and must not
+# stand in the result, and that wrong values are refused with their path.
+# HELM names the helm to use (3 or 4).
+set -eu
+cd "$(dirname "$0")"
+helm=${HELM:-helm}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+failed=0
+checked=0
+
+ok() { checked=$((checked + 1)); }
+bad() { failed=$((failed + 1)); echo "FAILED: $*" >&2; }
+
+# has FILE TEXT / lacks FILE TEXT: a fixed text in a rendered file
+has() { if grep -qF -- "$2" "$out/$1"; then ok; else bad "$1 has no: $2"; fi; }
+lacks() { if grep -qF -- "$2" "$out/$1"; then bad "$1 has: $2"; else ok; fi; }
+
+for values in vmberth/ci/*.yaml; do
+    name=$(basename "$values" .yaml)
+    if "$helm" lint --strict vmberth -f "$values" >"$out/lint" 2>&1; then ok; else
+        bad "helm lint with $values"; cat "$out/lint" >&2
+    fi
+    if "$helm" template vmberth vmberth --namespace edge-ns -f "$values" \
+        --kube-version 1.33.0 >"$out/$name" 2>"$out/error"; then ok; else
+        bad "helm template with $values"; cat "$out/error" >&2; continue
+    fi
+    # Never: a webhook for all pods, a wildcard right, a certificate made by helm, a hook that needs
+    # a running pod at uninstall, a bundle that an upgrade would put back.
+    lacks "$name" '"*"'
+    lacks "$name" "- '*'"
+    lacks "$name" 'helm.sh/hook'
+    lacks "$name" 'caBundle:'
+    lacks "$name" 'kind: Secret'
+    webhooks=$(grep -c 'failurePolicy:' "$out/$name")
+    selectors=$(grep -c 'objectSelector:' "$out/$name")
+    if [ "$webhooks" = 8 ] && [ "$selectors" = 8 ]; then ok; else
+        bad "$name: $webhooks webhooks, $selectors object selectors; 8 of each expected"
+    fi
+    has "$name" 'name: admission.vmberth.io'
+    has "$name" 'values: ["edge-ns"'
+    has "$name" 'readOnlyRootFilesystem: true'
+    has "$name" 'automountServiceAccountToken: false'
+done
+
+has default 'image: "ghcr.io/vmberth/webhook:0.1.0"'
+has default 'prometheus.io/port: "8080"'
+has default 'replicas: 2'
+lacks default 'ServiceMonitor'
+lacks minimal 'prometheus.io/'
+lacks minimal 'tolerationSeconds'
+has everything 'image: "registry.example.org:5000/edge/vmberth/certs:0123abc-dirty"'
+has everything 'values: ["edge-ns","infra","kube-system","other-vms"]'
+has everything 'kind: ServiceMonitor'
+has everything 'kind: PrometheusRule'
+has everything 'failurePolicy: Ignore'
+lacks everything 'failurePolicy: Fail'
+has everything 'example.org/note: kept'
+has everything 'key: node-role.kubernetes.io/control-plane'
+
+# refused PATH ARGUMENT...: must fail, and name the value
+refused() {
+    path=$1
+    shift
+    if "$helm" template vmberth vmberth --kube-version 1.33.0 "$@" >"$out/error" 2>&1; then
+        bad "accepted: $*"
+        return
+    fi
+    # helm 3 and 4 write paths as a.b.0.c or /a/b/0/c
+    if tr '/' '.' <"$out/error" | grep -qF -- "$path"; then ok; else
+        bad "the refusal of $* does not name $path:"
+        cat "$out/error" >&2
+    fi
+}
+refused typo --set typo=1
+refused image --set image.pullpolicy=Always
+refused image.pullPolicy --set image.pullPolicy=Sometimes
+refused image.tag --set image.tag='a b'
+refused policy.tolerations.0 --set policy.tolerations[0].operator=Exists
+refused policy.tolerations.0 --set policy.tolerations[0].key=cmk,policy.tolerations[0].operator=Exists,policy.tolerations[0].value=x
+refused policy.tolerations.0 --set policy.tolerations[0].key=cmk,policy.tolerations[0].operator=Equal
+refused policy.tolerations.0 --set policy.tolerations[0].key=cmk,policy.tolerations[0].operator=Exists,policy.tolerations[0].tolerationSeconds=5
+refused policy.tolerations.0.effect --set policy.tolerations[0].key=cmk,policy.tolerations[0].operator=Exists,policy.tolerations[0].effect=Never
+refused policy.exemptNamespaces.0 --set policy.exemptNamespaces[0]=Not_A_Name
+refused webhook.replicas --set webhook.replicas=0
+refused webhook.timeoutSeconds --set webhook.timeoutSeconds=31
+refused webhook.failurePolicy.pods --set webhook.failurePolicy.pods=Maybe
+refused certs.overlap --set certs.overlap=soon
+refused certs.leafLifetime --set certs.leafLifetime=30d
+refused certs.resources.limits.memory --set certs.resources.limits.memory=lots
+refused monitoring.serviceMonitor.enabled --set-string monitoring.serviceMonitor.enabled=yes
+refused 'incompatible with Kubernetes' --kube-version 1.29.0
+
+if [ "$failed" != 0 ]; then
+    echo "chart: $failed of $((checked + failed)) checks failed" >&2
+    exit 1
+fi
+echo "chart: $checked checks passed with $("$helm" version --short 2>/dev/null)"
