@@ -1,0 +1,21 @@
+//! `vmberth-certs`: keeps the certificates of the admission webhook.
+
+use clap::Parser;
+use vmberth_certs::args::Args;
+use vmberth_certs::run;
+use vmberth_serve::{logs, tls};
+
+fn main() -> anyhow::Result<()> {
+    tls::install_provider();
+    let args = Args::parse();
+    logs::init(&args.shell())?;
+    // One thread: a handful of requests a minute, and each thread costs memory on a small node.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(run::until_signalled(args));
+    if let Err(error) = &result {
+        tracing::error!(error = format!("{error:#}"), "vmberth-certs ended");
+    }
+    result
+}

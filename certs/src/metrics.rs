@@ -1,0 +1,101 @@
+//! Metrics of this program, in a registry that is handed in.
+
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::plan::{Observed, Step};
+
+/// Handles of all metrics.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    expiry: IntGaugeVec,
+    trusted: IntGauge,
+    steps: IntCounterVec,
+    failures: IntCounterVec,
+    leader: IntGauge,
+}
+
+impl Metrics {
+    /// Registers all metrics.
+    ///
+    /// # Errors
+    /// When a name is taken already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self {
+            expiry: IntGaugeVec::new(
+                Opts::new(
+                    "vmberth_certs_certificate_expiry_timestamp_seconds",
+                    "Unix time at which a certificate ends: kind ca (the one that signs) or leaf.",
+                ),
+                &["kind"],
+            )?,
+            trusted: IntGauge::new(
+                "vmberth_certs_trusted_authorities",
+                "CAs in the trust bundle; more than one while a rotation is under way.",
+            )?,
+            steps: IntCounterVec::new(
+                Opts::new("vmberth_certs_steps_total", "Changes made, by step."),
+                &["step"],
+            )?,
+            failures: IntCounterVec::new(
+                Opts::new(
+                    "vmberth_certs_failures_total",
+                    "What failed and is tried again.",
+                ),
+                &["part"],
+            )?,
+            leader: IntGauge::new(
+                "vmberth_certs_leader",
+                "1 if this replica holds the Lease and acts.",
+            )?,
+        };
+        registry.register(Box::new(metrics.expiry.clone()))?;
+        registry.register(Box::new(metrics.trusted.clone()))?;
+        registry.register(Box::new(metrics.steps.clone()))?;
+        registry.register(Box::new(metrics.failures.clone()))?;
+        registry.register(Box::new(metrics.leader.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Shows what was seen in the cluster.
+    pub fn show(&self, seen: &Observed) {
+        if let Some(ours) = &seen.authorities {
+            let ends = ours.signing.certificate.not_after().as_second();
+            self.expiry.with_label_values(&["ca"]).set(ends);
+            let count = 1 + usize::from(ours.incoming.is_some()) + ours.retiring.len();
+            self.trusted.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        if let Some(leaf) = &seen.leaf {
+            let ends = leaf.certificate().not_after().as_second();
+            self.expiry.with_label_values(&["leaf"]).set(ends);
+        }
+    }
+
+    /// Counts a change.
+    pub fn stepped(&self, step: Step) {
+        self.steps.with_label_values(&[step_label(step)]).inc();
+    }
+
+    /// Counts a failure.
+    pub fn failed(&self, part: &str) {
+        self.failures.with_label_values(&[part]).inc();
+    }
+
+    /// Says whether we act.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+}
+
+fn step_label(step: Step) -> &'static str {
+    match step {
+        Step::Found => "found",
+        Step::Install => "install",
+        Step::Introduce(_) => "introduce",
+        Step::NoteTrusted => "note_trusted",
+        Step::Issue(_) => "issue",
+        Step::IssueFromIncoming => "issue_from_incoming",
+        Step::Promote => "promote",
+        Step::Retire => "retire",
+        Step::Publish => "publish",
+    }
+}
