@@ -1,0 +1,97 @@
+#!/bin/sh
+# Builds the static binaries and their images, checks their size, and writes each image as an OCI
+# archive for the test plane to load. Prints the tag as its last line on standard output.
+#
+#   images/build.sh              the tag is made from git
+#   images/build.sh --print-tag  only prints that tag
+#
+# VMBERTH_IMAGES   folder of the archives (default /var/cache/vmberth/product-images)
+# VMBERTH_TAG      tag to use instead of the one from git
+# VMBERTH_BUILDER  buildah, podman or docker (default: the first that is there)
+set -eu
+cd "$(dirname "$0")/.."
+
+target=x86_64-unknown-linux-gnu
+names="webhook certs"
+most_bytes=$((20 * 1024 * 1024))
+archives=${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}
+# What the binaries are made of; a change elsewhere needs no new tag.
+sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve webhook certs images"
+
+say() { echo "images: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# The short revision of the tree. A dirty one gets a hash of its content too, so that a node never
+# takes an image of an earlier state of it for the present one.
+tag_of_tree() {
+    revision=$(git rev-parse --short=12 HEAD 2>/dev/null) || { echo unversioned; return; }
+    # shellcheck disable=SC2086 # a list of words
+    if [ -z "$(git status --porcelain -- $sources)" ]; then
+        echo "$revision"
+        return
+    fi
+    # shellcheck disable=SC2086
+    content=$(git ls-files --cached --others --exclude-standard -z -- $sources | sort -z |
+        xargs -0 sh -c 'for file; do [ -f "$file" ] && sha256sum "$file"; done; true' sh |
+        sha256sum | cut -c1-8)
+    echo "$revision-dirty-$content"
+}
+
+tag=${VMBERTH_TAG:-$(tag_of_tree)}
+if [ "${1:-}" = --print-tag ]; then
+    echo "$tag"
+    exit 0
+fi
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+builder=${VMBERTH_BUILDER:-}
+for candidate in buildah podman docker; do
+    [ -n "$builder" ] || ! command -v "$candidate" >/dev/null || builder=$candidate
+done
+[ -n "$builder" ] || fail "none of buildah, podman and docker is installed"
+
+# Static glibc, not musl: glibc's allocator keeps the webhook's p99 low under threads, aws-lc needs no
+# cross compiler, and nothing here looks up users or hosts through NSS, glibc's one static trap (names
+# of the API server are addresses in a pod's environment).
+say "compiling $tag"
+packages=
+for name in $names; do packages="$packages -p vmberth-$name"; done
+# shellcheck disable=SC2086
+VMBERTH_REVISION="$tag" RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
+    cargo build --release --locked --target "$target" $packages
+binaries=${CARGO_TARGET_DIR:-target}/$target/release
+
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+mkdir -p "$archives"
+for name in $names; do
+    binary=$binaries/vmberth-$name
+    if readelf -d "$binary" | grep -q NEEDED; then fail "vmberth-$name is not static"; fi
+    bytes=$(stat -c %s "$binary")
+    [ "$bytes" -lt "$most_bytes" ] || fail "vmberth-$name has $bytes bytes, at most $most_bytes"
+    cp "$binary" "$context/"
+    image=localhost/vmberth/$name:$tag
+    say "image $image, $((bytes / 1024)) KiB"
+    set -- build --file images/Containerfile --target "$name" --tag "$image" \
+        --build-arg "VERSION=$version" --build-arg "REVISION=$tag"
+    archive=$archives/$name-$tag.tar
+    rm -f "$archive.part"
+    case $builder in
+    buildah)
+        buildah "$@" --isolation chroot --format oci --quiet "$context" >/dev/null
+        buildah push --quiet "$image" "oci-archive:$archive.part:$image" >/dev/null
+        ;;
+    podman)
+        podman "$@" --format oci --quiet "$context" >/dev/null
+        podman save --quiet --format oci-archive --output "$archive.part" "$image" >/dev/null
+        ;;
+    *)
+        "$builder" "$@" --quiet "$context" >/dev/null
+        "$builder" save --output "$archive.part" "$image"
+        ;;
+    esac
+    mv "$archive.part" "$archive"
+    bytes=$(stat -c %s "$archive")
+    [ "$bytes" -lt "$most_bytes" ] || fail "$archive has $bytes bytes, at most $most_bytes"
+done
+echo "$tag"
