@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::progress::Progress;
 
 /// Programs the plane calls, and the Debian package each comes from.
-const PROGRAMS: [(&str, &str); 18] = [
+const PROGRAMS: [(&str, &str); 17] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
@@ -29,7 +29,6 @@ const PROGRAMS: [(&str, &str); 18] = [
     ("mcopy", "mtools"),
     ("mkfs.vfat", "dosfstools"),
     ("setcap", "libcap2-bin"),
-    ("prometheus", "prometheus"),
 ];
 
 /// Files that are not programs, and the package each comes from.

@@ -1,6 +1,6 @@
-//! Debian's Prometheus beside the control plane: it finds pods by the cluster's own discovery.
-
-use std::path::Path;
+//! Prometheus beside the control plane: it finds pods by the cluster's own discovery.
+//!
+//! Built from its Go module: Debian's package has no Kubernetes discovery compiled in.
 
 use anyhow::Result;
 
@@ -20,7 +20,7 @@ pub fn start(layout: &Layout, control_plane: &Machine) -> Result<()> {
         format!("--web.listen-address={PROMETHEUS_ADDRESS}"),
         "--log.level=warn".to_owned(),
     ];
-    control_plane.run(&Part::new("prometheus", Path::new("/usr/bin/prometheus"), args))
+    control_plane.run(&Part::new("prometheus", &layout.bin("prometheus"), args))
 }
 
 /// The usual rule for annotated pods: `prometheus.io/scrape`, `port`, `path` and `scheme`.
