@@ -1,6 +1,7 @@
 //! Limits and the end of a server on a real listener.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test may stop at the first thing that is not as it should be"
 )]
 
@@ -35,8 +36,7 @@ fn app(go: &Arc<Notify>) -> Router {
 }
 
 async fn panicking() {
-    let nothing: Option<()> = None;
-    nothing.expect("on purpose");
+    panic!("on purpose");
 }
 
 #[tokio::test]
