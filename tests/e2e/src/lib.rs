@@ -1,1 +1,34 @@
-//! placeholder
+//! Words for stories about vmberth in a real cluster, so that a test reads like what it tells.
+//!
+//! Input: the cluster that `plane up` made, reached from inside the control plane's network
+//! (`plane shell`), and the chart and images of this checkout. Output: a passed test, or what was
+//! seen last. It knows vmberth only from outside: Kubernetes objects, metrics, logs, processes; no
+//! crate of the product is used here, so that a name that changes by mistake is noticed.
+//!
+//! Every wait has a limit and says what it saw last; every story has a namespace of its own that is
+//! deleted at its end, and gives back the volumes that it used.
+
+pub mod audit;
+pub mod cluster;
+pub mod disk;
+pub mod guest;
+pub mod import;
+pub mod kind;
+pub mod load;
+pub mod metrics;
+pub mod node;
+pub mod pod;
+pub mod prometheus;
+pub mod raw;
+pub mod rights;
+pub mod seen;
+pub mod story;
+pub mod tool;
+pub mod upload;
+pub mod vm;
+pub mod vmberth;
+pub mod volumes;
+pub mod wait;
+pub mod webhook;
+
+pub use story::{Scene, Story};

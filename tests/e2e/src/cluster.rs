@@ -1,0 +1,221 @@
+//! The API server, spoken to in plain JSON: what a test does not name is not touched.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::core::Request;
+use kube::{Client, Config, Error};
+use serde_json::Value;
+
+use crate::kind::Kind;
+
+/// The cluster, as its administrator.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cluster")
+    }
+}
+
+/// Whether something is stored, or only asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is.
+    Yes,
+    /// All of admission runs, but nothing is kept.
+    DryRun,
+}
+
+impl Cluster {
+    /// Connects as $KUBECONFIG says.
+    ///
+    /// # Errors
+    /// If there is none: the tests run inside `plane shell`.
+    pub async fn connect() -> Result<Self> {
+        let advice = "run the tests by tests/e2e/run.sh: they need the network of `plane shell`";
+        let mut config = Config::infer().await.context(advice)?;
+        config.connect_timeout = Some(Duration::from_secs(10));
+        config.read_timeout = Some(Duration::from_secs(60));
+        Ok(Self {
+            client: Client::try_from(config)?,
+        })
+    }
+
+    /// One object, if it is there.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn find(&self, kind: Kind, namespace: &str, name: &str) -> Result<Option<Value>> {
+        let request = Request::new(path(kind, namespace)).get(name, &Default::default())?;
+        match self.client.request(request).await {
+            Ok(object) => Ok(Some(object)),
+            Err(Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(e) => Err(words(e).context(format!("get {} {namespace}/{name}", kind.plural))),
+        }
+    }
+
+    /// One object.
+    ///
+    /// # Errors
+    /// What the API server said, also that it is not there.
+    pub async fn get(&self, kind: Kind, namespace: &str, name: &str) -> Result<Value> {
+        let found = self.find(kind, namespace, name).await?;
+        found.with_context(|| format!("{} {namespace}/{name} is not there", kind.plural))
+    }
+
+    /// The objects with these labels; `""` for all of them, in all namespaces for no namespace.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn list(&self, kind: Kind, namespace: &str, labels: &str) -> Result<Vec<Value>> {
+        let params = ListParams::default().labels(labels);
+        let request = Request::new(path(kind, namespace)).list(&params)?;
+        let list: Result<Value, _> = self.client.request(request).await;
+        let mut list =
+            list.map_err(|e| words(e).context(format!("list {} {namespace}", kind.plural)))?;
+        match list["items"].take() {
+            Value::Array(items) => Ok(items),
+            other => Err(anyhow::anyhow!("a list of {} is {other}", kind.plural)),
+        }
+    }
+
+    /// Makes an object, and returns it as it was stored.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn create(&self, kind: Kind, namespace: &str, object: &Value) -> Result<Value> {
+        self.post(kind, namespace, object, Stored::Yes).await
+    }
+
+    /// As `create`, and only as if with [`Stored::DryRun`].
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn post(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        object: &Value,
+        stored: Stored,
+    ) -> Result<Value> {
+        let params = PostParams {
+            dry_run: stored == Stored::DryRun,
+            field_manager: None,
+        };
+        let bytes = serde_json::to_vec(object)?;
+        let request = Request::new(path(kind, namespace)).create(&params, bytes)?;
+        let made = self.client.request(request).await;
+        made.map_err(|e| words(e).context(format!("create {} in {namespace}", kind.plural)))
+    }
+
+    /// Changes an object by a merge patch.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn merge(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        patch: &Value,
+    ) -> Result<Value> {
+        let params = PatchParams::default();
+        let request =
+            Request::new(path(kind, namespace)).patch(name, &params, &Patch::Merge(patch))?;
+        let changed = self.client.request(request).await;
+        changed.map_err(|e| words(e).context(format!("patch {} {namespace}/{name}", kind.plural)))
+    }
+
+    /// Deletes an object, within its grace period; one that is not there is fine.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn delete(&self, kind: Kind, namespace: &str, name: &str) -> Result<()> {
+        self.remove(kind, namespace, name, &DeleteParams::background())
+            .await
+    }
+
+    /// Deletes an object without letting it end in peace.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn delete_at_once(&self, kind: Kind, namespace: &str, name: &str) -> Result<()> {
+        let params = DeleteParams::background().grace_period(0);
+        self.remove(kind, namespace, name, &params).await
+    }
+
+    async fn remove(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        params: &DeleteParams,
+    ) -> Result<()> {
+        let request = Request::new(path(kind, namespace)).delete(name, params)?;
+        match self.client.request::<Value>(request).await {
+            Ok(_) => Ok(()),
+            Err(Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(e) => Err(words(e).context(format!("delete {} {namespace}/{name}", kind.plural))),
+        }
+    }
+
+    /// What a container has printed; nothing if it has not started yet.
+    ///
+    /// # Errors
+    /// If the API server can't be reached.
+    pub async fn log(&self, namespace: &str, pod: &str, container: &str) -> Result<String> {
+        let params = LogParams {
+            container: Some(container.to_owned()),
+            tail_lines: Some(500),
+            ..LogParams::default()
+        };
+        let request = Request::new(path(crate::kind::POD, namespace)).logs(pod, &params)?;
+        match self.client.request_text(request).await {
+            Ok(text) => Ok(text),
+            // Not started, or gone.
+            Err(Error::Api(status)) if [400, 404].contains(&status.code) => Ok(String::new()),
+            Err(e) => Err(words(e).context(format!("log of {namespace}/{pod}"))),
+        }
+    }
+}
+
+/// The API server's own "no".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// As in HTTP.
+    pub code: u16,
+    /// Its words.
+    pub message: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+fn path(kind: Kind, namespace: &str) -> String {
+    match namespace {
+        "" => format!("{}/{}", kind.api, kind.plural),
+        namespace => format!("{}/namespaces/{namespace}/{}", kind.api, kind.plural),
+    }
+}
+
+/// kube's own words show the whole status, twice.
+fn words(error: Error) -> anyhow::Error {
+    match error {
+        Error::Api(status) => Refused {
+            code: status.code,
+            message: status.message.clone(),
+        }
+        .into(),
+        error => error.into(),
+    }
+}

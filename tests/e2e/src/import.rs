@@ -1,0 +1,110 @@
+//! Imports by http from a server in the cluster.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::kind;
+use crate::seen::{self, text};
+use crate::story::Scene;
+use crate::volumes::CLASS;
+use crate::wait::{self, Look};
+
+/// Labels of CDI's importer pods.
+pub const POD: &str = "app=containerized-data-importer,cdi.kubevirt.io=importer";
+
+/// Serves the guests' disks on port 8080.
+const SERVER: &str = "localhost/plane/image-server:1";
+
+impl Scene {
+    /// Starts the server of images, which is no part of any story: it tolerates everything by
+    /// itself. Returns its address.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub async fn image_server(&self) -> Result<String> {
+        let pod = json!({
+            "metadata": {"name": "image-server", "labels": {"e2e": "image-server"}},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "automountServiceAccountToken": false,
+                "tolerations": [{"operator": "Exists"}],
+                "containers": [{
+                    "name": "server",
+                    "image": SERVER,
+                    "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+                }],
+            },
+        });
+        self.cluster
+            .create(kind::POD, &self.namespace, &pod)
+            .await?;
+        let limit = Duration::from_secs(60);
+        let ready = |pod: &Value| seen::is(pod, "Ready");
+        let pod = self
+            .wait_pod("the image server", "e2e=image-server", limit, ready)
+            .await?;
+        Ok(text(&pod["status"]["podIP"]).to_owned())
+    }
+
+    /// A DataVolume that imports from there, at once and not with its first consumer.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn import(&self, name: &str, url: &str) -> Result<()> {
+        let source = json!({"http": {"url": url}});
+        let at_once = json!({"cdi.kubevirt.io/storage.bind.immediate.requested": "true"});
+        self.data_volume(name, &source, &at_once).await
+    }
+
+    /// A DataVolume on the nodes' volumes.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn data_volume(&self, name: &str, source: &Value, annotations: &Value) -> Result<()> {
+        let object = json!({
+            "apiVersion": "cdi.kubevirt.io/v1beta1",
+            "kind": "DataVolume",
+            "metadata": {"name": name, "annotations": annotations},
+            "spec": {
+                "source": source,
+                "storage": {
+                    "storageClassName": CLASS,
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "128Mi"}},
+                },
+            },
+        });
+        self.cluster
+            .create(kind::DATA_VOLUME, &self.namespace, &object)
+            .await
+            .map(drop)
+    }
+
+    /// Waits until CDI says that a DataVolume is filled.
+    ///
+    /// # Errors
+    /// Its phase and CDI's pods, as they were last.
+    pub async fn wait_succeeded(&self, name: &str) -> Result<()> {
+        let what = format!("DataVolume {name} to be Succeeded");
+        wait::until(&what, Duration::from_secs(150), async || {
+            let volume = self
+                .cluster
+                .get(kind::DATA_VOLUME, &self.namespace, name)
+                .await?;
+            match text(&volume["status"]["phase"]) {
+                "Succeeded" => Ok(Look::Found(())),
+                "Failed" => bail!("it failed: {}", seen::line(&volume)),
+                _ => {
+                    let pods = self.cluster.list(kind::POD, &self.namespace, "").await?;
+                    let words = format!("{}; pods: {}", seen::line(&volume), seen::lines(&pods));
+                    Ok(Look::NotYet(words))
+                }
+            }
+        })
+        .await?;
+        self.say(&format!("DataVolume {name} is Succeeded"));
+        Ok(())
+    }
+}

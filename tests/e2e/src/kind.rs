@@ -1,0 +1,77 @@
+//! The kinds of objects that stories touch, and where the API server has them.
+
+/// A kind of object.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Path of its group and version.
+    pub api: &'static str,
+    /// Its name in paths.
+    pub plural: &'static str,
+}
+
+const fn core(plural: &'static str) -> Kind {
+    Kind {
+        api: "/api/v1",
+        plural,
+    }
+}
+
+const fn kubevirt(plural: &'static str) -> Kind {
+    Kind {
+        api: "/apis/kubevirt.io/v1",
+        plural,
+    }
+}
+
+/// Pod.
+pub const POD: Kind = core("pods");
+/// Event.
+pub const EVENT: Kind = core("events");
+/// Namespace.
+pub const NAMESPACE: Kind = core("namespaces");
+/// Node.
+pub const NODE: Kind = core("nodes");
+/// PersistentVolumeClaim.
+pub const CLAIM: Kind = core("persistentvolumeclaims");
+/// PersistentVolume.
+pub const VOLUME: Kind = core("persistentvolumes");
+/// Service.
+pub const SERVICE: Kind = core("services");
+/// Secret.
+pub const SECRET: Kind = core("secrets");
+/// Deployment.
+pub const DEPLOYMENT: Kind = Kind {
+    api: "/apis/apps/v1",
+    plural: "deployments",
+};
+/// Lease.
+pub const LEASE: Kind = Kind {
+    api: "/apis/coordination.k8s.io/v1",
+    plural: "leases",
+};
+/// MutatingWebhookConfiguration.
+pub const WEBHOOKS: Kind = Kind {
+    api: "/apis/admissionregistration.k8s.io/v1",
+    plural: "mutatingwebhookconfigurations",
+};
+/// ClusterRole.
+pub const CLUSTER_ROLE: Kind = Kind {
+    api: "/apis/rbac.authorization.k8s.io/v1",
+    plural: "clusterroles",
+};
+/// ClusterRoleBinding.
+pub const CLUSTER_ROLE_BINDING: Kind = Kind {
+    api: "/apis/rbac.authorization.k8s.io/v1",
+    plural: "clusterrolebindings",
+};
+/// DataVolume of CDI.
+pub const DATA_VOLUME: Kind = Kind {
+    api: "/apis/cdi.kubevirt.io/v1beta1",
+    plural: "datavolumes",
+};
+/// VirtualMachine of KubeVirt.
+pub const VM: Kind = kubevirt("virtualmachines");
+/// VirtualMachineInstance of KubeVirt.
+pub const VMI: Kind = kubevirt("virtualmachineinstances");
+/// VirtualMachineInstanceMigration of KubeVirt.
+pub const MIGRATION: Kind = kubevirt("virtualmachineinstancemigrations");

@@ -1,0 +1,106 @@
+//! Uploads by the real virtctl.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::kind;
+use crate::seen::text;
+use crate::story::Scene;
+use crate::tool::Tool;
+use crate::volumes::{self, CLASS, Place};
+
+/// Labels of CDI's upload pods.
+pub const POD: &str = "app=containerized-data-importer,cdi.kubevirt.io=cdi-upload-server";
+
+/// Where a disk and its scratch space are.
+#[derive(Debug)]
+pub struct Filled {
+    /// The disk's volume.
+    pub target: Place,
+    /// The volume that CDI worked in.
+    pub scratch: Place,
+}
+
+impl Scene {
+    /// `virtctl image-upload` of a file into a new DataVolume on the nodes' volumes, as a user calls
+    /// it.
+    ///
+    /// # Errors
+    /// If CDI's proxy is not there.
+    pub async fn virtctl_upload(&self, name: &str, image: &Path) -> Result<Tool> {
+        let service = self
+            .cluster
+            .get(kind::SERVICE, "cdi", "cdi-uploadproxy")
+            .await?;
+        let proxy = text(&service["spec"]["clusterIP"]);
+        let args = [
+            "image-upload".to_owned(),
+            "dv".to_owned(),
+            name.to_owned(),
+            format!("--namespace={}", self.namespace),
+            format!("--image-path={}", image.display()),
+            "--size=128Mi".to_owned(),
+            format!("--storage-class={CLASS}"),
+            "--access-mode=ReadWriteOnce".to_owned(),
+            "--force-bind".to_owned(),
+            "--insecure".to_owned(),
+            format!("--uploadproxy-url=https://{proxy}"),
+            "--wait-secs=180".to_owned(),
+        ];
+        Ok(Tool::new("virtctl", args).limit(Duration::from_secs(300)))
+    }
+
+    /// Uploads, and asserts that the upload pod was tolerant, target and scratch were bound on one
+    /// node, and CDI says Succeeded.
+    ///
+    /// # Errors
+    /// virtctl's words, or what did not hold.
+    pub async fn upload(&self, name: &str, image: &Path) -> Result<Filled> {
+        let tool = self.virtctl_upload(name, image).await?;
+        let (said, pod) = futures::join!(tool.output(), self.placed_and_tolerant(POD));
+        said.and_then(|said| {
+            ensure!(
+                said.contains("completed successfully"),
+                "virtctl said: {said}"
+            );
+            Ok(())
+        })
+        // The pod tells more than virtctl's time-out.
+        .with_context(|| {
+            pod.as_ref()
+                .err()
+                .map_or_else(String::new, |e| format!("{e:#}"))
+        })?;
+        let pod = pod?;
+        self.wait_succeeded(name).await?;
+        let filled = self.filled(name).await?;
+        let node = text(&pod["spec"]["nodeName"]);
+        ensure!(
+            filled.target.node == node,
+            "pod on {node}, disk on {}",
+            filled.target.node
+        );
+        Ok(filled)
+    }
+
+    /// The volumes of a filled DataVolume and of its scratch claim, both on one node. Volumes are
+    /// kept when their claim goes, so a scratch claim that is gone is still found.
+    ///
+    /// # Errors
+    /// Which claim was never bound.
+    pub async fn filled(&self, name: &str) -> Result<Filled> {
+        volumes::wait_bound(&self.cluster, &self.namespace, name).await?;
+        let target = volumes::place_of(&self.cluster, &self.namespace, name).await?;
+        let scratch = format!("{name}-scratch");
+        let scratch = volumes::place_of(&self.cluster, &self.namespace, &scratch).await?;
+        let apart = target.volume != scratch.volume && target.node == scratch.node;
+        ensure!(apart, "target {target:?} and scratch {scratch:?}");
+        self.say(&format!(
+            "disk {} and scratch {}",
+            target.volume, scratch.volume
+        ));
+        Ok(Filled { target, scratch })
+    }
+}

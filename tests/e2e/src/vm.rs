@@ -1,0 +1,167 @@
+//! Virtual machines: created as a user would, who knows nothing of taints.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::guest::{MARK, MEMORY};
+use crate::kind;
+use crate::seen::{self, name, text};
+use crate::story::Scene;
+use crate::wait::{self, Look};
+
+/// Labels of every pod that runs, or shall run, a VM.
+pub const LAUNCHER: &str = "kubevirt.io=virt-launcher";
+
+/// Labels of the pods that attach volumes to a running VM.
+pub const HOTPLUG: &str = "kubevirt.io=hotplug-disk";
+
+/// The plane's containerDisk with the Linux guest.
+const CONTAINER_DISK: &str = "localhost/plane/guest-disk:1";
+
+/// What a VM boots from.
+#[derive(Debug, Clone, Copy)]
+pub enum Boot<'a> {
+    /// A claim, or a DataVolume of that name.
+    Claim(&'a str),
+    /// The Linux guest's image, which every node has: such a VM can migrate.
+    Image,
+}
+
+/// A VM with one disk and one network; started.
+#[must_use]
+pub fn manifest(name: &str, boot: Boot<'_>) -> Value {
+    let volume = match boot {
+        Boot::Claim(claim) => {
+            json!({"name": "root", "persistentVolumeClaim": {"claimName": claim}})
+        }
+        Boot::Image => json!({"name": "root", "containerDisk": {
+            "image": CONTAINER_DISK, "imagePullPolicy": "IfNotPresent"}}),
+    };
+    json!({
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": name},
+        "spec": {
+            "runStrategy": "Always",
+            "template": {
+                "spec": {
+                    "terminationGracePeriodSeconds": 0,
+                    "domain": {
+                        "memory": {"guest": MEMORY},
+                        "devices": {
+                            "autoattachGraphicsDevice": false,
+                            "disks": [{"name": "root", "disk": {"bus": "virtio"}}],
+                            "interfaces": [{"name": "default", "masquerade": {}}],
+                        },
+                    },
+                    "networks": [{"name": "default", "pod": {}}],
+                    "volumes": [volume],
+                },
+            },
+        },
+    })
+}
+
+impl Scene {
+    /// Creates a VM, and returns it as it was stored.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn create_vm(&self, name: &str, boot: Boot<'_>) -> Result<Value> {
+        self.cluster
+            .create(kind::VM, &self.namespace, &manifest(name, boot))
+            .await
+    }
+
+    /// Waits until KubeVirt says that the instance runs, and returns it.
+    ///
+    /// # Errors
+    /// Instance and pods, as they were last.
+    pub async fn wait_running(&self, vm: &str) -> Result<Value> {
+        let instance = wait::until(
+            &format!("VM {vm} to run"),
+            Duration::from_secs(180),
+            async || {
+                let instance = self.cluster.find(kind::VMI, &self.namespace, vm).await?;
+                let instance = instance.unwrap_or_default();
+                match text(&instance["status"]["phase"]) {
+                    "Running" => return Ok(Look::Found(instance)),
+                    "Failed" => bail!("it failed: {}", seen::line(&instance)),
+                    _ => {}
+                }
+                let pods = self.cluster.list(kind::POD, &self.namespace, "").await?;
+                let words = format!("{}; pods: {}", seen::line(&instance), seen::lines(&pods));
+                Ok(Look::NotYet(words))
+            },
+        )
+        .await?;
+        self.say(&format!(
+            "VM {vm} runs on {}",
+            text(&instance["status"]["nodeName"])
+        ));
+        Ok(instance)
+    }
+
+    /// The pod that runs this VM on this node; a migration has two.
+    ///
+    /// # Errors
+    /// The pods that there are.
+    pub async fn launcher_on(&self, vm: &str, node: &str) -> Result<Value> {
+        let labels = format!("{LAUNCHER},vm.kubevirt.io/name={vm}");
+        let pods = self
+            .cluster
+            .list(kind::POD, &self.namespace, &labels)
+            .await?;
+        let runs = |pod: &&Value| {
+            let provisioning =
+                &pod["metadata"]["annotations"]["kubevirt.io/ephemeral-provisioning"];
+            provisioning.is_null()
+                && pod["spec"]["nodeName"] == node
+                && pod["status"]["phase"] == "Running"
+        };
+        let pod = pods.iter().find(runs).cloned();
+        pod.with_context(|| format!("no launcher of {vm} on {node}: {}", seen::lines(&pods)))
+    }
+
+    /// Waits until the guest has said this on its serial console, and returns the line.
+    ///
+    /// # Errors
+    /// What it has said so far.
+    pub async fn guest_says(&self, launcher: &Value, words: &str) -> Result<String> {
+        let what = format!("the guest to say {words:?}");
+        let line = wait::until(&what, Duration::from_secs(150), async || {
+            let log = self
+                .cluster
+                .log(&self.namespace, name(launcher), "guest-console-log");
+            let log = log.await?;
+            let found = log
+                .lines()
+                .find(|line| line.contains(MARK) && line.contains(words));
+            Ok(Look::of(found.map(str::to_owned), || {
+                log.lines().rev().take(8).collect::<Vec<_>>().join(" < ")
+            }))
+        })
+        .await?;
+        self.say(&format!("serial console: {line}"));
+        Ok(line)
+    }
+
+    /// Asks for a live migration.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn migrate(&self, vm: &str) -> Result<()> {
+        let object = json!({
+            "apiVersion": "kubevirt.io/v1",
+            "kind": "VirtualMachineInstanceMigration",
+            "metadata": {"name": format!("{vm}-away")},
+            "spec": {"vmiName": vm},
+        });
+        self.cluster
+            .create(kind::MIGRATION, &self.namespace, &object)
+            .await
+            .map(drop)
+    }
+}

@@ -1,0 +1,9 @@
+//! With vmberth: what users do on tainted nodes works, and nobody else notices. One file for each
+//! story of the issue "A real edge cluster from one command"; `without` shows that they fail without
+//! vmberth.
+
+mod bad_input;
+mod disks;
+mod machines;
+mod ordinary_pods;
+mod prometheus;
