@@ -58,6 +58,11 @@ has everything 'failurePolicy: Ignore'
 lacks everything 'failurePolicy: Fail'
 has everything 'example.org/note: kept'
 has everything 'key: node-role.kubernetes.io/control-plane'
+count() { grep -c -- "$2" "$out/$1" || true; }
+# Once in the policy; with the default also in both pods.
+if [ "$(count default 'key: cmk')" = 3 ] && [ "$(count everything 'key: cmk')" = 1 ]; then ok; else
+    bad "own pods: tolerations of the policy"
+fi
 
 # refused PATH ARGUMENT...: must fail, and name the value
 refused() {

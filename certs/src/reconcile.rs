@@ -48,7 +48,7 @@ pub struct Reconciler {
 /// Why a round was given up; it is tried again.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("kube-apiserver: {0}")]
+    #[error("kube-apiserver: {}", words(.0))]
     Api(#[from] kube::Error),
     #[error("certificate: {0}")]
     Issue(#[from] IssueError),
@@ -184,6 +184,14 @@ impl Reconciler {
         self.metrics.stepped(step);
         Ok(None)
     }
+}
+
+/// The server's own sentence, where there is one; kube adds its whole status to it otherwise.
+fn words(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return format!("{} ({})", status.message, status.code);
+    }
+    error.to_string()
 }
 
 fn wait(now: Timestamp, until: Timestamp) -> Duration {

@@ -70,7 +70,8 @@ securityContext:
     type: RuntimeDefault
 nodeSelector:
   {{- toYaml (merge (dict "kubernetes.io/os" "linux") .root.Values.nodeSelector) | nindent 2 }}
-{{- with concat .root.Values.policy.tolerations .root.Values.extraTolerations }}
+{{- $policy := ternary .root.Values.policy.tolerations list .root.Values.tolerateOwnPolicy }}
+{{- with concat $policy .root.Values.extraTolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
