@@ -50,15 +50,22 @@ for candidate in buildah podman docker; do
 done
 [ -n "$builder" ] || fail "none of buildah, podman and docker is installed"
 
-# Static glibc, not musl: glibc's allocator keeps the webhook's p99 low under threads, aws-lc needs no
-# cross compiler, and nothing here looks up users or hosts through NSS, glibc's one static trap (names
-# of the API server are addresses in a pod's environment).
-say "compiling $tag"
+# Static glibc: docs/adr/0001-static-glibc.md.
 packages=
 for name in $names; do packages="$packages -p vmberth-$name"; done
-# shellcheck disable=SC2086
-VMBERTH_REVISION="$tag" RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
-    cargo build --release --locked --target "$target" $packages
+compile() {
+    say "compiling $tag"
+    # shellcheck disable=SC2086
+    VMBERTH_REVISION="$tag" RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
+        cargo build --release --locked --target "$target" $packages
+}
+compile
+if [ -z "${VMBERTH_TAG:-}" ] && [ "$(tag_of_tree)" != "$tag" ]; then
+    say "the tree changed meanwhile; once more"
+    tag=$(tag_of_tree)
+    compile
+    [ "$(tag_of_tree)" = "$tag" ] || fail "the tree changes faster than it compiles"
+fi
 binaries=${CARGO_TARGET_DIR:-target}/$target/release
 
 context=$(mktemp -d)
