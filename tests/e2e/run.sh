@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 export VMBERTH_CACHE="${VMBERTH_CACHE:-/var/cache/vmberth}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$VMBERTH_CACHE/target}"
 export PLANE="${PLANE:-$CARGO_TARGET_DIR/debug/plane}"
-export VMBERTH_TAG E2E_TIMES
+export E2E_TAG E2E_TIMES
 # A failed story says what it saw; where in this code it stopped is of no help.
 export RUST_BACKTRACE=0
 filter=("$@")
@@ -30,7 +30,7 @@ for name in without stories lifecycle; do
 done
 
 images/build.sh
-VMBERTH_TAG=$(images/build.sh --print-tag)
+E2E_TAG=$(images/build.sh --print-tag)
 # shellcheck disable=SC2046 # one word for each archive
 "$PLANE" load-images $(images/build.sh --print-archives)
 

@@ -78,10 +78,8 @@ impl Cluster {
         let list: Result<Value, _> = self.client.request(request).await;
         let mut list =
             list.map_err(|e| words(e).context(format!("list {} {namespace}", kind.plural)))?;
-        match list["items"].take() {
-            Value::Array(items) => Ok(items),
-            other => Err(anyhow::anyhow!("a list of {} is {other}", kind.plural)),
-        }
+        let items = list["items"].as_array_mut().map(std::mem::take);
+        items.with_context(|| format!("a list of {} has no items", kind.plural))
     }
 
     /// Makes an object, and returns it as it was stored.
@@ -210,12 +208,13 @@ fn path(kind: Kind, namespace: &str) -> String {
 
 /// kube's own words show the whole status, twice.
 fn words(error: Error) -> anyhow::Error {
-    match error {
-        Error::Api(status) => Refused {
+    if let Error::Api(status) = &error {
+        let message = status.message.clone();
+        return Refused {
             code: status.code,
-            message: status.message.clone(),
+            message,
         }
-        .into(),
-        error => error.into(),
+        .into();
     }
+    error.into()
 }

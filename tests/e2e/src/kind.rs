@@ -39,6 +39,8 @@ pub const VOLUME: Kind = core("persistentvolumes");
 pub const SERVICE: Kind = core("services");
 /// Secret.
 pub const SECRET: Kind = core("secrets");
+/// ConfigMap.
+pub const CONFIG_MAP: Kind = core("configmaps");
 /// Deployment.
 pub const DEPLOYMENT: Kind = Kind {
     api: "/apis/apps/v1",
@@ -53,6 +55,11 @@ pub const LEASE: Kind = Kind {
 pub const WEBHOOKS: Kind = Kind {
     api: "/apis/admissionregistration.k8s.io/v1",
     plural: "mutatingwebhookconfigurations",
+};
+/// Role.
+pub const ROLE: Kind = Kind {
+    api: "/apis/rbac.authorization.k8s.io/v1",
+    plural: "roles",
 };
 /// ClusterRole.
 pub const CLUSTER_ROLE: Kind = Kind {

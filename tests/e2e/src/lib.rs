@@ -8,7 +8,13 @@
 //! Every wait has a limit and says what it saw last; every story has a namespace of its own that is
 //! deleted at its end, and gives back the volumes that it used.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "serde_json's values answer null for what they do not have"
+)]
+
 pub mod audit;
+pub mod certs;
 pub mod cluster;
 pub mod disk;
 pub mod guest;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Stored};
 use crate::kind;
 use crate::pod::{launcher_like, tolerates};
-use crate::seen;
+use crate::seen::{self, text};
 use crate::tool::Tool;
 use crate::wait::{self, Look};
 
@@ -39,8 +39,8 @@ pub fn helm<'a>(args: impl IntoIterator<Item = &'a str>) -> Tool {
 /// helm's words, and vmberth's pods as they were last.
 pub async fn upgrade(cluster: &Cluster, further: &[&str]) -> Result<()> {
     let chart = chart().display().to_string();
-    let tag = std::env::var("VMBERTH_TAG").context("$VMBERTH_TAG is not set: tests/e2e/run.sh")?;
-    let tag = format!("image.tag={tag}");
+    let tag = std::env::var("E2E_TAG").context("$E2E_TAG is not set: run tests/e2e/run.sh")?;
+    let image = format!("image.registry=localhost,image.tag={tag}");
     let args = [
         "upgrade",
         NAME,
@@ -49,7 +49,7 @@ pub async fn upgrade(cluster: &Cluster, further: &[&str]) -> Result<()> {
         "--create-namespace",
         "--reset-values",
     ];
-    let wait = ["--wait", "--timeout=180s", "--set", &tag];
+    let wait = ["--wait", "--timeout=180s", "--set", &image];
     let all = args.into_iter().chain(wait).chain(further.iter().copied());
     if let Err(e) = helm(all).output().await {
         let report = seen::namespace(cluster, NAME).await.unwrap_or_default();
@@ -72,6 +72,22 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
         })
     })
     .await
+}
+
+/// Has the kubelets look at vmberth's pods now: changed Secrets and ConfigMaps are in the pods at
+/// once. By itself a kubelet looks every 60 to 90 seconds.
+///
+/// # Errors
+/// What the API server said.
+pub async fn refresh(cluster: &Cluster) -> Result<()> {
+    for pod in cluster.list(kind::POD, NAME, "").await? {
+        let version = text(&pod["metadata"]["resourceVersion"]);
+        let touched = json!({"metadata": {"annotations": {"e2e/touched": version}}});
+        cluster
+            .merge(kind::POD, NAME, seen::name(&pod), &touched)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Removes the release, if there is one.

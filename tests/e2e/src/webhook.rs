@@ -1,6 +1,7 @@
 //! The webhook's pods from outside: their answers, metrics and certificates.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -13,10 +14,14 @@ use crate::cluster::Cluster;
 use crate::metrics::{self, Sample};
 use crate::seen::{self, items, name, text};
 use crate::vmberth::{CONFIGURATION, NAME};
+use crate::wait::{self, Look};
 use crate::{kind, node, pod, raw};
 
 /// Labels of its pods.
 pub const PODS: &str = "app.kubernetes.io/component=webhook";
+
+/// Its Deployment.
+pub const DEPLOYMENT: &str = "vmberth-webhook";
 
 /// Its program.
 const PROGRAM: &str = "vmberth-webhook";
@@ -48,6 +53,25 @@ impl Webhook {
             seen::lines(&pods)
         );
         Ok(Self { pods })
+    }
+
+    /// Waits until as many pods are ready as the Deployment wants, and no other one is left.
+    ///
+    /// # Errors
+    /// Its pods, as they were last.
+    pub async fn wait(cluster: &Cluster) -> Result<Self> {
+        let limit = Duration::from_secs(120);
+        wait::until("vmberth's webhook to be ready", limit, async || {
+            let deployment = cluster.get(kind::DEPLOYMENT, NAME, DEPLOYMENT).await?;
+            let wanted = deployment["spec"]["replicas"].as_u64();
+            let pods = cluster.list(kind::POD, NAME, PODS).await?;
+            let ready = pods.iter().all(|pod| seen::is(pod, "Ready"));
+            if ready && u64::try_from(pods.len()).ok() == wanted {
+                return Ok(Look::Found(Self { pods }));
+            }
+            Ok(Look::NotYet(seen::lines(&pods)))
+        })
+        .await
     }
 
     /// What tells these pods from later ones: uid and restarts of each.

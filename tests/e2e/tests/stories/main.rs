@@ -2,6 +2,11 @@
 //! story of the issue "A real edge cluster from one command"; `without` shows that they fail without
 //! vmberth.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "serde_json's values answer null for what they do not have"
+)]
+
 mod bad_input;
 mod disks;
 mod machines;

@@ -49,7 +49,7 @@ fn prometheus_finds_the_webhook_and_its_admissions() -> Result<()> {
 fn the_service_monitor_and_the_annotations_agree() -> Result<()> {
     Story::new("ServiceMonitor").with_vmberth().run(async |_| {
         let with_monitor = [
-            "--set=serviceMonitor.enabled=true",
+            "--set=monitoring.serviceMonitor.enabled=true",
             "--api-versions=monitoring.coreos.com/v1",
         ];
         let yaml = vmberth::rendered_yaml(&with_monitor).await?;
@@ -82,12 +82,18 @@ fn assert_monitor_leads_to_pods(monitor: &Value, objects: &[Value]) -> Result<()
             let ports = items(&service["spec"]["ports"]);
             let port = ports.iter().find(|port| port["name"] == endpoint["port"]);
             let port = port.with_context(|| format!("{} has no such port", name(service)))?;
-            let workload = objects.iter().find(|one| {
+            let mut workloads = objects.iter().filter(|one| {
                 let labels = &one["spec"]["template"]["metadata"]["labels"];
                 one["kind"] == "Deployment" && covers(labels, &service["spec"]["selector"])
             });
-            let workload = workload.with_context(|| format!("{} leads nowhere", name(service)))?;
-            assert_same_port(workload, &port["targetPort"])?;
+            let parts = workloads.try_fold(0, |parts, workload| {
+                assert_same_port(workload, &port["targetPort"]).map(|()| parts + 1)
+            })?;
+            ensure!(
+                parts == 2,
+                "{} leads to {parts} Deployments of 2",
+                name(service)
+            );
         }
     }
     Ok(())
