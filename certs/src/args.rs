@@ -91,11 +91,11 @@ pub struct Lifetimes {
 pub enum Invalid {
     /// Pods could still serve a leaf that is not trusted any more.
     #[error(
-        "--overlap {0} is less than {LEAST_OVERLAP}, which the kubelet needs to refresh a Secret"
+        "--overlap {0:#} is less than {LEAST_OVERLAP:#}, which the kubelet needs to refresh a Secret"
     )]
     Overlap(SignedDuration),
     /// A CA in its last third could not sign a whole leaf.
-    #[error("--leaf-lifetime {leaf} is more than a third of --ca-lifetime {ca}")]
+    #[error("--leaf-lifetime {leaf:#} is more than a third of --ca-lifetime {ca:#}")]
     LeafLifetime {
         /// Asked for.
         leaf: SignedDuration,
@@ -104,7 +104,7 @@ pub enum Invalid {
     },
     /// A leaf would be due before its rotation is over.
     #[error(
-        "--leaf-lifetime {leaf} is less than six times --overlap {overlap} and --settle {settle}"
+        "--leaf-lifetime {leaf:#} is less than six times --overlap {overlap:#} and --settle {settle:#}"
     )]
     LeafTooShort {
         /// Asked for.
@@ -115,7 +115,7 @@ pub enum Invalid {
         settle: SignedDuration,
     },
     /// Time does not run backwards.
-    #[error("--settle {0} is negative")]
+    #[error("--settle {0:#} is negative")]
     Settle(SignedDuration),
 }
 

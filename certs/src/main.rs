@@ -1,11 +1,13 @@
 //! `vmberth-certs`: keeps the certificates of the admission webhook.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use vmberth_certs::args::Args;
 use vmberth_certs::run;
 use vmberth_serve::{logs, tls};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     tls::install_provider();
     let args = Args::parse();
     logs::init(&args.shell())?;
@@ -14,8 +16,12 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(run::until_signalled(args));
-    if let Err(error) = &result {
-        tracing::error!(error = format!("{error:#}"), "vmberth-certs ended");
-    }
-    result
+    // Told once, in the form of the other lines.
+    Ok(result.map_or_else(
+        |error| {
+            tracing::error!(error = format!("{error:#}"), "vmberth-certs ended");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    ))
 }
