@@ -2,8 +2,9 @@
 # Builds the static binaries and their images, checks their size, and writes each image as an OCI
 # archive for the test plane to load. Prints the tag as its last line on standard output.
 #
-#   images/build.sh              the tag is made from git
-#   images/build.sh --print-tag  only prints that tag
+#   images/build.sh                   the tag is made from git
+#   images/build.sh --print-tag       only prints that tag
+#   images/build.sh --print-archives  only prints the archives' names, one a line
 #
 # VMBERTH_IMAGES   folder of the archives (default /var/cache/vmberth/product-images)
 # VMBERTH_TAG      tag to use instead of the one from git
@@ -38,10 +39,18 @@ tag_of_tree() {
 }
 
 tag=${VMBERTH_TAG:-$(tag_of_tree)}
-if [ "${1:-}" = --print-tag ]; then
+case ${1:-} in
+"") ;;
+--print-tag)
     echo "$tag"
     exit 0
-fi
+    ;;
+--print-archives)
+    for name in $names; do echo "$archives/$name-$tag.tar"; done
+    exit 0
+    ;;
+*) fail "unknown argument $1" ;;
+esac
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 builder=${VMBERTH_BUILDER:-}
