@@ -95,10 +95,10 @@ impl Cli {
     /// # Errors
     /// What went wrong, for people.
     pub fn run(self) -> Result<ExitCode> {
-        let layout = match &self.command {
-            Verb::Machine { spec } => return machine::init::run(spec).map(|()| ExitCode::SUCCESS),
-            _ => Layout::find()?,
-        };
+        if let Verb::Machine { spec } = &self.command {
+            return machine::init::run(spec).map(|()| ExitCode::SUCCESS);
+        }
+        let layout = Layout::find()?;
         match self.command {
             Verb::Up { options, keep } => {
                 interrupt::watch()?;
@@ -131,17 +131,25 @@ fn open(layout: &Layout, name: &str) -> Result<Machine> {
 }
 
 fn load_images(layout: &Layout, archives: &[PathBuf]) -> Result<()> {
-    let nodes: Vec<_> =
-        Machine::all(layout)?.into_iter().filter(|m| m.name != CONTROL_PLANE).collect();
+    let nodes: Vec<_> = Machine::all(layout)?
+        .into_iter()
+        .filter(|m| m.name != CONTROL_PLANE)
+        .collect();
     if nodes.is_empty() {
         bail!("no node runs: `plane up` first");
     }
     for archive in archives {
-        let archive = archive.canonicalize().with_context(|| archive.display().to_string())?;
+        let archive = archive
+            .canonicalize()
+            .with_context(|| archive.display().to_string())?;
         for node in &nodes {
             build::import(node, &archive)?;
         }
-        progress::say_raw(&format!("loaded {} into {} nodes", archive.display(), nodes.len()));
+        progress::say_raw(&format!(
+            "loaded {} into {} nodes",
+            archive.display(),
+            nodes.len()
+        ));
     }
     Ok(())
 }
@@ -149,7 +157,9 @@ fn load_images(layout: &Layout, archives: &[PathBuf]) -> Result<()> {
 /// Replaces this process by a tool of the cluster, in the control plane's network.
 fn become_tool(layout: &Layout, tool: &str, args: &[String]) -> Result<()> {
     let program = layout.bin(tool).display().to_string();
-    let words = std::iter::once(program).chain(args.iter().cloned()).collect();
+    let words = std::iter::once(program)
+        .chain(args.iter().cloned())
+        .collect();
     become_shell(layout, None, words)
 }
 
@@ -158,11 +168,18 @@ fn become_shell(layout: &Layout, node: Option<&str>, command: Vec<String>) -> Re
     let namespaces = if node.is_some() { "-a" } else { "-n" };
     let path = std::env::var("PATH").unwrap_or_default();
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
-    let command = if command.is_empty() { vec![shell] } else { command };
+    let command = if command.is_empty() {
+        vec![shell]
+    } else {
+        command
+    };
     let error = Command::new("nsenter")
         .args(["-t", &machine.pid.to_string(), namespaces, "--"])
         .args(command)
-        .env("PATH", format!("{}:{path}", layout.cluster.join("bin").display()))
+        .env(
+            "PATH",
+            format!("{}:{path}", layout.cluster.join("bin").display()),
+        )
         .env("KUBECONFIG", layout.kubeconfig())
         .exec();
     Err(error).context("nsenter (util-linux)")

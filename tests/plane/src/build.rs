@@ -50,18 +50,34 @@ pub fn build(layout: &Layout, options: &Options, progress: &Progress) -> Result<
     let store = Store::open(layout)?;
     if !store.has(&images)? {
         let what = "importing the images into the nodes' image store";
-        progress.step(what, Duration::from_secs(90), || fill(layout, &store, &archives, &images))?;
+        progress.step(what, Duration::from_secs(90), || {
+            fill(layout, &store, &archives, &images)
+        })?;
     }
-    Ok(Built { families, store, images })
+    Ok(Built {
+        families,
+        store,
+        images,
+    })
 }
 
 /// Names the content of all archives: their file names carry their keys.
 fn key(archives: &[Archive]) -> String {
     let mut hash = Sha256::new();
     for archive in archives {
-        hash.update(archive.path.file_name().unwrap_or_default().as_encoded_bytes());
+        hash.update(
+            archive
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .as_encoded_bytes(),
+        );
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Where images come from and go to.
@@ -74,14 +90,23 @@ struct Folders {
 impl Folders {
     fn of(layout: &Layout) -> Self {
         let images = layout.sources.join("images");
-        Self { images, cache: layout.cache.clone(), logs: layout.logs.clone() }
+        Self {
+            images,
+            cache: layout.cache.clone(),
+            logs: layout.logs.clone(),
+        }
     }
 
     fn root_file_systems(&self, recipes: &[Recipe], progress: &Progress) -> Result<()> {
-        let names: BTreeSet<_> = recipes.iter().map(|recipe| recipe.rootfs.as_str()).collect();
+        let names: BTreeSet<_> = recipes
+            .iter()
+            .map(|recipe| recipe.rootfs.as_str())
+            .collect();
         let log = self.logs.join("rootfs.log");
         for name in names.into_iter().filter(|name| !name.is_empty()) {
-            rootfs::ensure(&self.images, name, &self.cache, &log, &|text| progress.say(text))?;
+            rootfs::ensure(&self.images, name, &self.cache, &log, &|text| {
+                progress.say(text)
+            })?;
         }
         Ok(())
     }
@@ -93,7 +118,10 @@ impl Folders {
         progress: &Progress,
     ) -> Result<Vec<Archive>> {
         let go = |family: &str, binary: &str| {
-            families.get(family).map(|dir| dir.join(binary)).filter(|path| path.exists())
+            families
+                .get(family)
+                .map(|dir| dir.join(binary))
+                .filter(|path| path.exists())
         };
         let inputs = Inputs {
             images: &self.images,
@@ -116,7 +144,10 @@ fn build_families(
         if family.on_demand && options.simulated_nodes == 0 {
             continue;
         }
-        built.insert(family.name.clone(), build_family(layout, progress, &family)?);
+        built.insert(
+            family.name.clone(),
+            build_family(layout, progress, &family)?,
+        );
     }
     Ok(built)
 }
@@ -137,8 +168,13 @@ fn fill(layout: &Layout, store: &Store, archives: &[Archive], key: &str) -> Resu
     let subvolume = store.begin()?;
     let dir = layout.machine("image-store");
     let mounts = vec![
-        Mount::Tmpfs { target: "/run".into() },
-        Mount::Bind { source: dir.join("var-lib"), target: "/var/lib".into() },
+        Mount::Tmpfs {
+            target: "/run".into(),
+        },
+        Mount::Bind {
+            source: dir.join("var-lib"),
+            target: "/var/lib".into(),
+        },
         Mount::Device {
             device: store.device().to_owned(),
             fstype: "btrfs".to_owned(),
@@ -146,7 +182,11 @@ fn fill(layout: &Layout, store: &Store, archives: &[Archive], key: &str) -> Resu
             target: "/var/lib/containerd".into(),
         },
     ];
-    let machine = Machine::start(&Spec { name: "image-store".to_owned(), dir, mounts })?;
+    let machine = Machine::start(&Spec {
+        name: "image-store".to_owned(),
+        dir,
+        mounts,
+    })?;
     let imported = import_all(&machine, archives);
     machine.kill()?;
     fs::remove_dir_all(&machine.dir).context("the image store's machine")?;

@@ -27,7 +27,12 @@ pub struct Cmd {
 impl Cmd {
     /// A run of `program`, found in PATH.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), stdin: None, log: None, timeout: DEFAULT_TIMEOUT }
+        Self {
+            command: Command::new(program),
+            stdin: None,
+            log: None,
+            timeout: DEFAULT_TIMEOUT,
+        }
     }
 
     /// Adds one argument.
@@ -94,7 +99,9 @@ impl Cmd {
     /// As [`Cmd::run`].
     pub fn output(mut self) -> Result<String> {
         let line = self.line();
-        let (status, out, err) = self.collect().with_context(|| format!("running `{line}`"))?;
+        let (status, out, err) = self
+            .collect()
+            .with_context(|| format!("running `{line}`"))?;
         if !status.success() {
             let words = if err.trim().is_empty() { &out } else { &err };
             bail!("`{line}` ended with {status}:\n{}", tail(words, 20));
@@ -108,11 +115,18 @@ impl Cmd {
     /// If it could not start, took too long or was interrupted.
     pub fn succeeds(mut self) -> Result<bool> {
         let line = self.line();
-        Ok(self.collect().with_context(|| format!("running `{line}`"))?.0.success())
+        Ok(self
+            .collect()
+            .with_context(|| format!("running `{line}`"))?
+            .0
+            .success())
     }
 
     fn line(&self) -> String {
-        let args = self.command.get_args().map(|a| a.to_string_lossy().into_owned());
+        let args = self
+            .command
+            .get_args()
+            .map(|a| a.to_string_lossy().into_owned());
         let line = std::iter::once(self.command.get_program().to_string_lossy().into_owned())
             .chain(args)
             .collect::<Vec<_>>()
@@ -122,14 +136,24 @@ impl Cmd {
 
     fn collect(&mut self) -> Result<(std::process::ExitStatus, String, String)> {
         interrupt::check()?;
-        let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
-        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = if self.stdin.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        };
+        self.command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn()?;
         if let (Some(text), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
             thread::spawn(move || pipe.write_all(&text));
         }
         let log = self.log.as_deref().map(append).transpose()?;
-        let out = read_all(child.stdout.take(), log.as_ref().map(File::try_clone).transpose()?);
+        let out = read_all(
+            child.stdout.take(),
+            log.as_ref().map(File::try_clone).transpose()?,
+        );
         let err = read_all(child.stderr.take(), log);
         let status = wait(&mut child, self.timeout)?;
         let text = |reader: thread::JoinHandle<Vec<u8>>| {
@@ -143,7 +167,9 @@ impl Cmd {
 #[must_use]
 pub fn tail(text: &str, lines: usize) -> String {
     let all: Vec<_> = text.trim_end().lines().collect();
-    all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+    all.get(all.len().saturating_sub(lines)..)
+        .unwrap_or_default()
+        .join("\n")
 }
 
 fn append(path: &Path) -> Result<File> {
@@ -199,14 +225,22 @@ mod tests {
 
     #[test]
     fn a_failure_shows_the_command_and_its_words() {
-        let error = Cmd::new("sh").args(["-c", "echo no such thing >&2; exit 3"]).run();
+        let error = Cmd::new("sh")
+            .args(["-c", "echo no such thing >&2; exit 3"])
+            .run();
         let text = format!("{:#}", error.unwrap_err());
-        assert!(text.contains("no such thing") && text.contains("exit status: 3"), "{text}");
+        assert!(
+            text.contains("no such thing") && text.contains("exit status: 3"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_run_is_bounded() {
-        let error = Cmd::new("sleep").arg("60").timeout(Duration::from_millis(50)).run();
+        let error = Cmd::new("sleep")
+            .arg("60")
+            .timeout(Duration::from_millis(50))
+            .run();
         assert!(format!("{:#}", error.unwrap_err()).contains("not done after"));
     }
 

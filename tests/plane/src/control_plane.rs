@@ -15,8 +15,14 @@ use crate::wait;
 /// If it does not start.
 pub fn start_machine(layout: &Layout) -> Result<Machine> {
     let dir = layout.machine(CONTROL_PLANE);
-    let mounts = vec![Mount::Tmpfs { target: "/run".into() }];
-    Machine::start(&Spec { name: CONTROL_PLANE.to_owned(), dir, mounts })
+    let mounts = vec![Mount::Tmpfs {
+        target: "/run".into(),
+    }];
+    Machine::start(&Spec {
+        name: CONTROL_PLANE.to_owned(),
+        dir,
+        mounts,
+    })
 }
 
 /// Starts etcd and the three Kubernetes servers; returns when the API server is ready.
@@ -28,10 +34,18 @@ pub fn start(layout: &Layout, machine: &Machine, simulated_nodes: u16) -> Result
     machine.run(&etcd(layout, machine))?;
     machine.run(&api_server(layout, machine))?;
     let kubectl = Kubectl::new(layout, machine);
-    wait::until("the API server to be ready", Duration::from_secs(90), || {
-        machine.check_parts()?;
-        Ok(kubectl.cmd().args(["get", "--raw", "/readyz"]).succeeds()?.then_some(()))
-    })?;
+    wait::until(
+        "the API server to be ready",
+        Duration::from_secs(90),
+        || {
+            machine.check_parts()?;
+            Ok(kubectl
+                .cmd()
+                .args(["get", "--raw", "/readyz"])
+                .succeeds()?
+                .then_some(()))
+        },
+    )?;
     machine.run(&controller_manager(layout, simulated_nodes))?;
     machine.run(&scheduler(layout))
 }
@@ -50,7 +64,10 @@ pub fn start_proxy(layout: &Layout, machine: &Machine) -> Result<()> {
 pub fn proxy(layout: &Layout, node: &str) -> Part {
     let args = [
         "kube-proxy".to_owned(),
-        format!("--kubeconfig={}", layout.pki().join("kube-proxy.kubeconfig").display()),
+        format!(
+            "--kubeconfig={}",
+            layout.pki().join("kube-proxy.kubeconfig").display()
+        ),
         format!("--hostname-override={node}"),
         "--proxy-mode=iptables".to_owned(),
         // The table's size is the host's, not the namespace's.
@@ -88,14 +105,26 @@ fn api_server(layout: &Layout, machine: &Machine) -> Part {
         format!("--client-ca-file={}", pki("ca.crt")),
         format!("--tls-cert-file={}", pki("apiserver.crt")),
         format!("--tls-private-key-file={}", pki("apiserver.key")),
-        format!("--kubelet-client-certificate={}", pki("apiserver-kubelet-client.crt")),
-        format!("--kubelet-client-key={}", pki("apiserver-kubelet-client.key")),
+        format!(
+            "--kubelet-client-certificate={}",
+            pki("apiserver-kubelet-client.crt")
+        ),
+        format!(
+            "--kubelet-client-key={}",
+            pki("apiserver-kubelet-client.key")
+        ),
         // Names of nodes are not in any DNS: without this logs and exec fail.
         "--kubelet-preferred-address-types=InternalIP".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!("--service-account-key-file={}", pki("service-accounts.pub")),
-        format!("--service-account-signing-key-file={}", pki("service-accounts.key")),
-        format!("--requestheader-client-ca-file={}", pki("front-proxy-ca.crt")),
+        format!(
+            "--service-account-signing-key-file={}",
+            pki("service-accounts.key")
+        ),
+        format!(
+            "--requestheader-client-ca-file={}",
+            pki("front-proxy-ca.crt")
+        ),
         "--requestheader-allowed-names=front-proxy-client".to_owned(),
         "--requestheader-username-headers=X-Remote-User".to_owned(),
         "--requestheader-group-headers=X-Remote-Group".to_owned(),
@@ -128,7 +157,10 @@ fn controller_manager(layout: &Layout, simulated_nodes: u16) -> Part {
         format!("--kubeconfig={}", pki("kube-controller-manager.kubeconfig")),
         "--leader-elect=false".to_owned(),
         "--use-service-account-credentials=true".to_owned(),
-        format!("--service-account-private-key-file={}", pki("service-accounts.key")),
+        format!(
+            "--service-account-private-key-file={}",
+            pki("service-accounts.key")
+        ),
         format!("--root-ca-file={}", pki("ca.crt")),
         format!("--cluster-signing-cert-file={}", pki("ca.crt")),
         format!("--cluster-signing-key-file={}", pki("ca.key")),
@@ -140,7 +172,11 @@ fn controller_manager(layout: &Layout, simulated_nodes: u16) -> Part {
         args.push("--kube-api-qps=200".to_owned());
         args.push("--kube-api-burst=400".to_owned());
     }
-    Part::new("kube-controller-manager", &layout.bin("control-plane"), args)
+    Part::new(
+        "kube-controller-manager",
+        &layout.bin("control-plane"),
+        args,
+    )
 }
 
 fn scheduler(layout: &Layout) -> Part {

@@ -20,7 +20,10 @@ pub const STORE_OPTIONS: &str = "nobarrier,commit=300";
 pub fn volumes(file: &Path, gibibytes: u64, directories: u16) -> Result<PathBuf> {
     sparse(file, gibibytes)?;
     let options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-    Cmd::new("mkfs.ext4").args(["-q", "-F", "-m", "0", "-E", options]).arg(file).run()?;
+    Cmd::new("mkfs.ext4")
+        .args(["-q", "-F", "-m", "0", "-E", options])
+        .arg(file)
+        .run()?;
     let device = attach(file)?;
     let script = format!(
         "mount {} /mnt && cd /mnt && rmdir lost+found && for i in $(seq 0 {}); do mkdir vol$i; done",
@@ -39,7 +42,10 @@ pub fn attach(file: &Path) -> Result<PathBuf> {
     if let Some(device) = attached(file)?.into_iter().next() {
         return Ok(device);
     }
-    let device = Cmd::new("losetup").args(["--find", "--show"]).arg(file).output()?;
+    let device = Cmd::new("losetup")
+        .args(["--find", "--show"])
+        .arg(file)
+        .output()?;
     Ok(PathBuf::from(device.trim()))
 }
 
@@ -55,8 +61,14 @@ pub fn detach(file: &Path) -> Result<()> {
 }
 
 fn attached(file: &Path) -> Result<Vec<PathBuf>> {
-    let list = Cmd::new("losetup").args(["-n", "-O", "NAME", "-j"]).arg(file).output()?;
-    Ok(list.lines().map(|line| PathBuf::from(line.trim())).collect())
+    let list = Cmd::new("losetup")
+        .args(["-n", "-O", "NAME", "-j"])
+        .arg(file)
+        .output()?;
+    Ok(list
+        .lines()
+        .map(|line| PathBuf::from(line.trim()))
+        .collect())
 }
 
 fn sparse(file: &Path, gibibytes: u64) -> Result<()> {
@@ -88,7 +100,9 @@ impl Store {
     pub fn open(layout: &Layout) -> Result<Self> {
         let file = Self::file(layout);
         if file.exists() {
-            let store = Self { device: attach(&file)? };
+            let store = Self {
+                device: attach(&file)?,
+            };
             if store.script("true").is_ok() {
                 return Ok(store);
             }
@@ -96,7 +110,9 @@ impl Store {
         }
         sparse(&file, 40)?;
         Cmd::new("mkfs.btrfs").args(["-q", "-f"]).arg(&file).run()?;
-        Ok(Self { device: attach(&file)? })
+        Ok(Self {
+            device: attach(&file)?,
+        })
     }
 
     /// The loop device.
@@ -142,7 +158,10 @@ impl Store {
     /// With the command that failed.
     pub fn snapshot(&self, key: &str, node: &str) -> Result<()> {
         self.remove(node)?;
-        self.script(&format!("btrfs -q subvolume snapshot {} {node}", golden(key)))?;
+        self.script(&format!(
+            "btrfs -q subvolume snapshot {} {node}",
+            golden(key)
+        ))?;
         Ok(())
     }
 
@@ -154,7 +173,9 @@ impl Store {
         if name.is_empty() || name.contains(['/', ' ']) {
             bail!("not a name of a subvolume: {name:?}");
         }
-        self.script(&format!("if [ -e {name} ]; then btrfs -q subvolume delete {name}; fi"))?;
+        self.script(&format!(
+            "if [ -e {name} ]; then btrfs -q subvolume delete {name}; fi"
+        ))?;
         Ok(())
     }
 

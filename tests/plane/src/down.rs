@@ -28,19 +28,25 @@ pub fn down(layout: &Layout) -> Result<()> {
 /// that finds them also when the cluster's directory was damaged.
 fn kill_machines(layout: &Layout) -> Result<()> {
     let machines = layout.cluster.join("machines");
-    wait::until("the cluster's machines to end", Duration::from_secs(60), || {
-        let pids = processes_of(&machines)?;
-        for pid in &pids {
-            let _ = rustix::process::kill_process(*pid, Signal::KILL);
-        }
-        Ok(pids.is_empty().then_some(()))
-    })
+    wait::until(
+        "the cluster's machines to end",
+        Duration::from_secs(60),
+        || {
+            let pids = processes_of(&machines)?;
+            for pid in &pids {
+                let _ = rustix::process::kill_process(*pid, Signal::KILL);
+            }
+            Ok(pids.is_empty().then_some(()))
+        },
+    )
 }
 
 fn processes_of(machines: &Path) -> Result<Vec<Pid>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
+            continue;
+        };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let ours = line.split(|b| *b == 0).any(|arg| {
             let arg = Path::new(std::str::from_utf8(arg).unwrap_or_default());

@@ -23,8 +23,11 @@ const BUILD_TIMEOUT: Duration = Duration::from_secs(3600);
 const FLAGS: [&str; 3] = ["build", "-trimpath", "-mod=readonly"];
 
 /// The same for every family: the installed toolchain, no version control, no workspace file.
-const ENVIRONMENT: [(&str, &str); 3] =
-    [("GOTOOLCHAIN", "local"), ("GOFLAGS", "-buildvcs=false"), ("GOWORK", "off")];
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("GOTOOLCHAIN", "local"),
+    ("GOFLAGS", "-buildvcs=false"),
+    ("GOWORK", "off"),
+];
 
 /// Checksums in the format of `sha256sum`, and the size and time at which each was taken.
 const SUMS: &str = "SHA256SUMS";
@@ -88,7 +91,11 @@ impl Family {
         let file = dir.join("family.toml");
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let mut family: Self = toml::from_str(&text).with_context(|| file.display().to_string())?;
-        family.name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        family.name = dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         family.dir = dir.to_owned();
         Ok(family)
     }
@@ -119,7 +126,9 @@ impl Family {
     /// # Errors
     /// As [`Family::key`].
     pub fn place(&self, cache: &Path) -> Result<PathBuf> {
-        Ok(cache.join("go").join(format!("{}-{}", self.name, self.key()?)))
+        Ok(cache
+            .join("go")
+            .join(format!("{}-{}", self.name, self.key()?)))
     }
 }
 
@@ -147,14 +156,26 @@ pub fn build(family: &Family, cache: &Path, log: &Path) -> Result<PathBuf> {
 }
 
 fn build_one(family: &Family, binary: &Binary, out: &Path, log: &Path) -> Result<()> {
-    let mut go = Cmd::new("go").args(FLAGS).args(["-ldflags", &family.ldflags]).arg("-o").arg(out);
+    let mut go = Cmd::new("go")
+        .args(FLAGS)
+        .args(["-ldflags", &family.ldflags])
+        .arg("-o")
+        .arg(out);
     go = go.env("CGO_ENABLED", if binary.cgo { "1" } else { "0" });
     let constant = ENVIRONMENT.iter().copied();
-    let own = family.env.iter().chain(&binary.env).map(|(k, v)| (k.as_str(), v.as_str()));
+    let own = family
+        .env
+        .iter()
+        .chain(&binary.env)
+        .map(|(k, v)| (k.as_str(), v.as_str()));
     for (name, value) in constant.chain(own) {
         go = go.env(name, value);
     }
-    go.arg(&binary.package).cwd(&family.dir).log(log).timeout(BUILD_TIMEOUT).run()
+    go.arg(&binary.package)
+        .cwd(&family.dir)
+        .log(log)
+        .timeout(BUILD_TIMEOUT)
+        .run()
 }
 
 /// Whether all binaries are there as they were built. A checksum is only taken of a file whose size
@@ -199,8 +220,16 @@ fn stamp(name: &str, file: &Path) -> Result<String> {
 fn remove_others(family: &str, keep: &Path) -> Result<()> {
     let all = keep.parent().context("a place has a parent")?;
     for path in sorted(all)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path != keep && name.rsplit_once('-').is_some_and(|(owner, _)| owner == family) {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path != keep
+            && name
+                .rsplit_once('-')
+                .is_some_and(|(owner, _)| owner == family)
+        {
             remove(&path)?;
         }
     }
@@ -222,7 +251,10 @@ fn add_tree(hash: &mut Sha256, root: &Path, dir: &Path) -> Result<()> {
             add_tree(hash, root, &path)?;
         } else {
             let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-            add(hash, path.strip_prefix(root)?.as_os_str().as_encoded_bytes());
+            add(
+                hash,
+                path.strip_prefix(root)?.as_os_str().as_encoded_bytes(),
+            );
             add(hash, &bytes);
         }
     }

@@ -49,7 +49,10 @@ impl Before {
             }
         }
         let volume_dir_existed = Path::new(VOLUME_DIR).exists();
-        let before = Self { settings, volume_dir_existed };
+        let before = Self {
+            settings,
+            volume_dir_existed,
+        };
         layout::write(&Self::file(layout), serde_json::to_vec_pretty(&before)?)?;
         fs::create_dir_all(VOLUME_DIR).context(VOLUME_DIR)
     }
@@ -59,7 +62,9 @@ impl Before {
     /// # Errors
     /// If a file can't be read or written.
     pub fn restore(layout: &Layout) -> Result<()> {
-        let Ok(text) = fs::read(Self::file(layout)) else { return Ok(()) };
+        let Ok(text) = fs::read(Self::file(layout)) else {
+            return Ok(());
+        };
         let before: Self = serde_json::from_slice(&text)?;
         for (name, value) in &before.settings {
             let path = proc_sys(name);
@@ -95,9 +100,21 @@ pub fn set_huge_pages(pages: u32) -> Result<()> {
 /// # Errors
 /// With the directory that can't be removed.
 pub fn remove_cgroups() -> Result<()> {
-    for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-        for entry in fs::read_dir(hierarchy.path()).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("vmberth-edge-") {
+    for hierarchy in fs::read_dir("/sys/fs/cgroup")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        for entry in fs::read_dir(hierarchy.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("vmberth-edge-")
+            {
                 let dir = entry.path();
                 let what = format!("{} to be empty", dir.display());
                 wait::until(&what, Duration::from_secs(20), || {

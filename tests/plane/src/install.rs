@@ -26,7 +26,11 @@ impl<'a> Installer<'a> {
     /// An installer for this cluster.
     #[must_use]
     pub fn new(layout: &'a Layout, control_plane: &'a Machine, options: &'a Options) -> Self {
-        Self { layout, kubectl: Kubectl::new(layout, control_plane), options }
+        Self {
+            layout,
+            kubectl: Kubectl::new(layout, control_plane),
+            options,
+        }
     }
 
     /// What can be asked for before any node is there: DNS, the storage class, and the operators.
@@ -34,14 +38,21 @@ impl<'a> Installer<'a> {
     /// # Errors
     /// What the API server said.
     pub fn operators(&self) -> Result<()> {
-        self.kubectl.apply("CoreDNS", &self.manifest("coredns.yaml")?)?;
-        self.kubectl.apply("networks", &self.manifest("nad-crd.yaml")?)?;
-        self.kubectl.apply("the storage class", &storage_class().to_string())?;
+        self.kubectl
+            .apply("CoreDNS", &self.manifest("coredns.yaml")?)?;
+        self.kubectl
+            .apply("networks", &self.manifest("nad-crd.yaml")?)?;
+        self.kubectl
+            .apply("the storage class", &storage_class().to_string())?;
         if self.options.with_cdi() {
-            self.kubectl.apply("CDI's operator", &self.generated("cdi-manifests")?)?;
+            self.kubectl
+                .apply("CDI's operator", &self.generated("cdi-manifests")?)?;
         }
         if self.options.with_kubevirt() {
-            self.kubectl.apply("KubeVirt's operator", &self.generated("kubevirt-manifests")?)?;
+            self.kubectl.apply(
+                "KubeVirt's operator",
+                &self.generated("kubevirt-manifests")?,
+            )?;
         }
         Ok(())
     }
@@ -55,10 +66,17 @@ impl<'a> Installer<'a> {
             let name = layout::node_name(number);
             let what = format!("node {name} to be Ready");
             let limit = Duration::from_secs(120);
-            self.kubectl.wait_for(&what, limit, &["node", &name], |n| condition(n, "Ready"))?;
+            self.kubectl
+                .wait_for(&what, limit, &["node", &name], |n| condition(n, "Ready"))?;
         }
         // virt-operator and virt-api look for a control plane node.
-        let label = ["label", "--overwrite", "node", "edge-1", "node-role.kubernetes.io/control-plane="];
+        let label = [
+            "label",
+            "--overwrite",
+            "node",
+            "edge-1",
+            "node-role.kubernetes.io/control-plane=",
+        ];
         self.kubectl.cmd().args(label).run()?;
         let volumes: Vec<_> = (1..=self.options.nodes)
             .flat_map(|n| (0..self.options.volumes).map(move |v| volume(&layout::node_name(n), v)))
@@ -77,10 +95,12 @@ impl<'a> Installer<'a> {
             let words = ["crd", "datavolumes.cdi.kubevirt.io"];
             let what = "CDI's definitions";
             let limit = Duration::from_secs(120);
-            self.kubectl.wait_for(what, limit, &words, |c| condition(c, "Established"))?;
+            self.kubectl
+                .wait_for(what, limit, &words, |c| condition(c, "Established"))?;
         }
         if self.options.with_kubevirt() {
-            self.kubectl.apply("KubeVirt", &self.manifest("kubevirt-cr.yaml")?)?;
+            self.kubectl
+                .apply("KubeVirt", &self.manifest("kubevirt-cr.yaml")?)?;
         }
         Ok(())
     }
@@ -92,23 +112,26 @@ impl<'a> Installer<'a> {
     pub fn wait_ready(&self) -> Result<()> {
         if self.options.with_cdi() {
             let limit = Duration::from_secs(240);
-            self.kubectl.wait_for("CDI to be Available", limit, &["cdi", "cdi"], |cdi| {
-                condition(cdi, "Available") && cdi["status"]["phase"] == "Deployed"
-            })?;
+            self.kubectl
+                .wait_for("CDI to be Available", limit, &["cdi", "cdi"], |cdi| {
+                    condition(cdi, "Available") && cdi["status"]["phase"] == "Deployed"
+                })?;
         }
         if self.options.with_kubevirt() {
             let words = ["-n", "kubevirt", "kubevirt", "kubevirt"];
             let limit = Duration::from_secs(420);
-            self.kubectl.wait_for("KubeVirt to be Available", limit, &words, |kubevirt| {
-                condition(kubevirt, "Available") && kubevirt["status"]["phase"] == "Deployed"
-            })?;
+            self.kubectl
+                .wait_for("KubeVirt to be Available", limit, &words, |kubevirt| {
+                    condition(kubevirt, "Available") && kubevirt["status"]["phase"] == "Deployed"
+                })?;
             self.wait_schedulable()?;
         }
         let words = ["-n", "kube-system", "deployment", "coredns"];
         let limit = Duration::from_secs(60);
-        self.kubectl.wait_for("CoreDNS to be Available", limit, &words, |d| {
-            condition(d, "Available")
-        })
+        self.kubectl
+            .wait_for("CoreDNS to be Available", limit, &words, |d| {
+                condition(d, "Available")
+            })
     }
 
     /// VMs can only go where virt-handler says so.
@@ -117,10 +140,11 @@ impl<'a> Installer<'a> {
             let name = layout::node_name(number);
             let what = format!("virt-handler on {name}");
             let limit = Duration::from_secs(120);
-            self.kubectl.wait_for(&what, limit, &["node", &name], |node| {
-                node["metadata"]["labels"]["kubevirt.io/schedulable"] == "true"
-                    && node["status"]["allocatable"]["devices.kubevirt.io/tun"] != Value::Null
-            })?;
+            self.kubectl
+                .wait_for(&what, limit, &["node", &name], |node| {
+                    node["metadata"]["labels"]["kubevirt.io/schedulable"] == "true"
+                        && node["status"]["allocatable"]["devices.kubevirt.io/tun"] != Value::Null
+                })?;
         }
         Ok(())
     }
@@ -135,7 +159,12 @@ impl<'a> Installer<'a> {
         }
         let names: Vec<_> = (1..=self.options.nodes).map(layout::node_name).collect();
         let words = ["taint", "--overwrite", "node"];
-        self.kubectl.cmd().args(words).args(names).arg(&self.options.taint).run()
+        self.kubectl
+            .cmd()
+            .args(words)
+            .args(names)
+            .arg(&self.options.taint)
+            .run()
     }
 
     fn manifest(&self, file: &str) -> Result<String> {

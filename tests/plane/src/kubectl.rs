@@ -21,7 +21,10 @@ impl<'a> Kubectl<'a> {
     /// kubectl of this cluster.
     #[must_use]
     pub fn new(layout: &'a Layout, control_plane: &'a Machine) -> Self {
-        Self { layout, control_plane }
+        Self {
+            layout,
+            control_plane,
+        }
     }
 
     /// kubectl with the administrator's rights; the caller adds the verb.
@@ -40,16 +43,20 @@ impl<'a> Kubectl<'a> {
     /// What the API server said last.
     pub fn apply(&self, what: &str, objects: &str) -> Result<()> {
         let mut last = None;
-        let done = wait::until(&format!("{what} to be accepted"), Duration::from_secs(60), || {
-            let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
-            match self.cmd().args(apply).stdin(objects).run() {
-                Ok(()) => Ok(Some(())),
-                Err(e) => {
-                    last = Some(e);
-                    Ok(None)
+        let done = wait::until(
+            &format!("{what} to be accepted"),
+            Duration::from_secs(60),
+            || {
+                let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+                match self.cmd().args(apply).stdin(objects).run() {
+                    Ok(()) => Ok(Some(())),
+                    Err(e) => {
+                        last = Some(e);
+                        Ok(None)
+                    }
                 }
-            }
-        });
+            },
+        );
         done.map_err(|e| last.map_or(e, |words| words.context(format!("applying {what}"))))
     }
 
@@ -86,7 +93,11 @@ impl<'a> Kubectl<'a> {
 /// Whether a condition of this type is "True".
 #[must_use]
 pub fn condition(object: &Value, kind: &str) -> bool {
-    object.pointer("/status/conditions").and_then(Value::as_array).is_some_and(|all| {
-        all.iter().any(|c| c["type"] == kind && c["status"] == "True")
-    })
+    object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .is_some_and(|all| {
+            all.iter()
+                .any(|c| c["type"] == kind && c["status"] == "True")
+        })
 }

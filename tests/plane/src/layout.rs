@@ -79,11 +79,19 @@ impl Layout {
         let sources = std::env::var_os(SOURCES_ENV)
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let sources = sources.canonicalize().with_context(|| {
-            format!("{} is gone: build `plane` again in your checkout", sources.display())
+            format!(
+                "{} is gone: build `plane` again in your checkout",
+                sources.display()
+            )
         })?;
         let cluster = cache.join("cluster");
         let logs = cache.join("logs");
-        Ok(Self { cache, cluster, logs, sources })
+        Ok(Self {
+            cache,
+            cluster,
+            logs,
+            sources,
+        })
     }
 
     /// State of one machine.

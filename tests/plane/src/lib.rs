@@ -6,6 +6,11 @@
 //! inside, and [`install`] brings DNS, CDI, KubeVirt, volumes and the taint. [`mod@down`] takes all
 //! of it away again.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "serde_json's indexing by key answers null for what is not there"
+)]
+
 pub mod args;
 pub mod build;
 pub mod cmd;

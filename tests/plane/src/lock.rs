@@ -41,14 +41,21 @@ impl Lock {
         wait::until("the other plane command to end", LIMIT, || {
             let got = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
             if !got && !told {
-                say_raw(&format!("another plane command is at work: {}", owner(&path)));
+                say_raw(&format!(
+                    "another plane command is at work: {}",
+                    owner(&path)
+                ));
                 told = true;
             }
             Ok(got.then_some(()))
         })?;
         file.set_len(0)?;
         let process = std::process::id();
-        write!(file, "`plane {command}` of {} (process {process})", layout.sources.display())?;
+        write!(
+            file,
+            "`plane {command}` of {} (process {process})",
+            layout.sources.display()
+        )?;
         Ok(Self { _file: file })
     }
 }

@@ -85,7 +85,11 @@ impl Part {
     pub fn new(name: &str, program: &Path, args: impl IntoIterator<Item = String>) -> Self {
         let program = program.display().to_string();
         let argv = std::iter::once(program).chain(args).collect();
-        Self { name: name.to_owned(), argv, env: BTreeMap::new() }
+        Self {
+            name: name.to_owned(),
+            argv,
+            env: BTreeMap::new(),
+        }
     }
 }
 
@@ -114,7 +118,15 @@ impl Machine {
         let log = fs::File::create(spec.dir.join("init.log"))?;
         // unshare(1) stays as the parent outside; setsid keeps a Ctrl-C of the terminal away.
         std::process::Command::new("setsid")
-            .args(["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child"])
+            .args([
+                "unshare",
+                "--net",
+                "--mount",
+                "--pid",
+                "--uts",
+                "--fork",
+                "--kill-child",
+            ])
             .arg(std::env::current_exe()?)
             .arg("machine")
             .arg(&file)
@@ -123,13 +135,17 @@ impl Machine {
             .stderr(log)
             .spawn()
             .context("starting setsid unshare (util-linux)")?;
-        wait::until(&format!("machine {} to start", spec.name), Duration::from_secs(20), || {
-            let words = fs::read_to_string(spec.dir.join("init.log")).unwrap_or_default();
-            if !words.is_empty() {
-                bail!("machine {}: {}", spec.name, tail(&words, 20));
-            }
-            Ok(spec.dir.join("ready").exists().then_some(()))
-        })?;
+        wait::until(
+            &format!("machine {} to start", spec.name),
+            Duration::from_secs(20),
+            || {
+                let words = fs::read_to_string(spec.dir.join("init.log")).unwrap_or_default();
+                if !words.is_empty() {
+                    bail!("machine {}: {}", spec.name, tail(&words, 20));
+                }
+                Ok(spec.dir.join("ready").exists().then_some(()))
+            },
+        )?;
         Self::open(&spec.name, &spec.dir)?
             .with_context(|| format!("machine {} ended while it started", spec.name))
     }
@@ -139,10 +155,16 @@ impl Machine {
     /// # Errors
     /// If /proc can't be read.
     pub fn open(name: &str, dir: &Path) -> Result<Option<Self>> {
-        let Ok(text) = fs::read_to_string(dir.join("pid")) else { return Ok(None) };
+        let Ok(text) = fs::read_to_string(dir.join("pid")) else {
+            return Ok(None);
+        };
         let pid: i32 = text.trim().parse().context("pid file")?;
         let ours = is_machine(pid, dir);
-        Ok(ours.then(|| Self { name: name.to_owned(), dir: dir.to_owned(), pid }))
+        Ok(ours.then(|| Self {
+            name: name.to_owned(),
+            dir: dir.to_owned(),
+            pid,
+        }))
     }
 
     /// All machines of the cluster that live.
@@ -150,7 +172,9 @@ impl Machine {
     /// # Errors
     /// If /proc can't be read.
     pub fn all(layout: &Layout) -> Result<Vec<Self>> {
-        let Ok(dirs) = fs::read_dir(layout.cluster.join("machines")) else { return Ok(vec![]) };
+        let Ok(dirs) = fs::read_dir(layout.cluster.join("machines")) else {
+            return Ok(vec![]);
+        };
         let mut all = Vec::new();
         for dir in dirs {
             let dir = dir?;
@@ -170,7 +194,10 @@ impl Machine {
         let temporary = requests.join(format!("{}.new", part.name));
         layout::write(&temporary, serde_json::to_vec(part)?)?;
         // Kept beside the request, so that `restart` can ask again.
-        layout::write(&self.dir.join("specs").join(&part.name), serde_json::to_vec(part)?)?;
+        layout::write(
+            &self.dir.join("specs").join(&part.name),
+            serde_json::to_vec(part)?,
+        )?;
         let request = requests.join(format!("{}.json", part.name));
         fs::rename(temporary, &request)?;
         wait::until(
@@ -186,14 +213,25 @@ impl Machine {
     /// # Errors
     /// The part's name, how it ended, its last lines.
     pub fn check_parts(&self) -> Result<()> {
-        let Ok(entries) = fs::read_dir(self.dir.join("parts")) else { return Ok(()) };
+        let Ok(entries) = fs::read_dir(self.dir.join("parts")) else {
+            return Ok(());
+        };
         for entry in entries {
             let path = entry?.path();
             if path.extension().is_some_and(|e| e == "exit") {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let name = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
                 let how = fs::read_to_string(&path).unwrap_or_default();
                 let log = fs::read_to_string(self.log(&name)).unwrap_or_default();
-                bail!("{} on {} has ended: {how}\n{}", name, self.name, tail(&log, 15));
+                bail!(
+                    "{} on {} has ended: {how}\n{}",
+                    name,
+                    self.name,
+                    tail(&log, 15)
+                );
             }
         }
         if !is_machine(self.pid, &self.dir) {
@@ -205,7 +243,10 @@ impl Machine {
     /// Names of the parts that run.
     #[must_use]
     pub fn parts(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.dir.join("parts")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.dir.join("parts"))
+            .into_iter()
+            .flatten()
+            .flatten();
         let mut names: Vec<_> = entries
             .map(|e| e.path())
             .filter(|p| p.extension().is_some_and(|e| e == "pid"))
@@ -224,13 +265,17 @@ impl Machine {
     /// A program inside this machine's network only: it sees the host's files.
     #[must_use]
     pub fn in_network(&self, program: impl AsRef<std::ffi::OsStr>) -> Cmd {
-        Cmd::new("nsenter").args(["-t", &self.pid.to_string(), "-n", "--"]).arg(program)
+        Cmd::new("nsenter")
+            .args(["-t", &self.pid.to_string(), "-n", "--"])
+            .arg(program)
     }
 
     /// A program wholly inside this machine.
     #[must_use]
     pub fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Cmd {
-        Cmd::new("nsenter").args(["-t", &self.pid.to_string(), "-a", "--"]).arg(program)
+        Cmd::new("nsenter")
+            .args(["-t", &self.pid.to_string(), "-a", "--"])
+            .arg(program)
     }
 
     /// A path inside the machine, as the host can open it.
@@ -247,9 +292,11 @@ impl Machine {
         if let Some(pid) = Pid::from_raw(self.pid) {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
-        wait::until(&format!("machine {} to end", self.name), Duration::from_secs(30), || {
-            Ok((!is_machine(self.pid, &self.dir)).then_some(()))
-        })
+        wait::until(
+            &format!("machine {} to end", self.name),
+            Duration::from_secs(30),
+            || Ok((!is_machine(self.pid, &self.dir)).then_some(())),
+        )
     }
 }
 
@@ -258,6 +305,7 @@ impl Machine {
 fn is_machine(pid: i32, dir: &Path) -> bool {
     let spec = dir.join("spec.json");
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-        line.split(|b| *b == 0).any(|arg| arg == spec.as_os_str().as_encoded_bytes())
+        line.split(|b| *b == 0)
+            .any(|arg| arg == spec.as_os_str().as_encoded_bytes())
     })
 }

@@ -31,10 +31,16 @@ pub fn join_node(control_plane: &Machine, node: &Machine, number: u8) -> Result<
     let port = format!("port{number}");
     let address = layout::node_ip(number);
     let pid = node.pid;
-    ip(control_plane, &format!("link add {port} type veth peer name eth0 netns {pid}"))?;
+    ip(
+        control_plane,
+        &format!("link add {port} type veth peer name eth0 netns {pid}"),
+    )?;
     ip(control_plane, &format!("link set {port} master br0 up"))?;
     let pods = layout::pod_range(number);
-    ip(control_plane, &format!("route add {pods} via {address} onlink dev br0"))?;
+    ip(
+        control_plane,
+        &format!("route add {pods} via {address} onlink dev br0"),
+    )?;
     ip(node, "link set lo up")?;
     ip(node, &format!("addr add {address}/24 dev eth0"))?;
     ip(node, "link set eth0 up")?;
@@ -43,7 +49,10 @@ pub fn join_node(control_plane: &Machine, node: &Machine, number: u8) -> Result<
 }
 
 fn forward(machine: &Machine) -> Result<()> {
-    machine.in_network("sysctl").args(["-q", "-w", "net.ipv4.ip_forward=1"]).run()
+    machine
+        .in_network("sysctl")
+        .args(["-q", "-w", "net.ipv4.ip_forward=1"])
+        .run()
 }
 
 fn ip(machine: &Machine, words: &str) -> Result<()> {

@@ -19,20 +19,23 @@ const VOLUMES_GIB: u64 = 60;
 ///
 /// # Errors
 /// With the command that failed.
-pub fn start_machine(
-    layout: &Layout,
-    store: &Path,
-    number: u8,
-    volumes: u16,
-) -> Result<Machine> {
+pub fn start_machine(layout: &Layout, store: &Path, number: u8, volumes: u16) -> Result<Machine> {
     let name = layout::node_name(number);
     let dir = layout.machine(&name);
     let device = disk::volumes(&dir.join("volumes.ext4"), VOLUMES_GIB, volumes)?;
     let mounts = vec![
         // kubelet, CNI and KubeVirt write below these: the host never sees it.
-        Mount::Bind { source: dir.join("var-lib"), target: "/var/lib".into() },
-        Mount::Bind { source: dir.join("var-log"), target: "/var/log".into() },
-        Mount::Tmpfs { target: "/run".into() },
+        Mount::Bind {
+            source: dir.join("var-lib"),
+            target: "/var/lib".into(),
+        },
+        Mount::Bind {
+            source: dir.join("var-log"),
+            target: "/var/log".into(),
+        },
+        Mount::Tmpfs {
+            target: "/run".into(),
+        },
         Mount::Device {
             device: store.to_owned(),
             fstype: "btrfs".to_owned(),
@@ -77,7 +80,11 @@ pub fn containerd(machine: &Machine, number: u8) -> Result<Part> {
     let file = config.join("containerd.toml");
     layout::write(&file, containerd_config(&cni))?;
     let args = [format!("--config={}", file.display())];
-    Ok(Part::new("containerd", Path::new("/usr/bin/containerd"), args))
+    Ok(Part::new(
+        "containerd",
+        Path::new("/usr/bin/containerd"),
+        args,
+    ))
 }
 
 fn containerd_config(cni: &Path) -> String {
@@ -147,7 +154,13 @@ fn kubelet(layout: &Layout, machine: &Machine, number: u8) -> Result<Part> {
     let args = [
         "kubelet".to_owned(),
         format!("--config={}", file.display()),
-        format!("--kubeconfig={}", layout.pki().join(format!("{}.kubeconfig", machine.name)).display()),
+        format!(
+            "--kubeconfig={}",
+            layout
+                .pki()
+                .join(format!("{}.kubeconfig", machine.name))
+                .display()
+        ),
         format!("--hostname-override={}", machine.name),
         format!("--node-ip={}", layout::node_ip(number)),
         "--root-dir=/var/lib/kubelet".to_owned(),

@@ -64,8 +64,14 @@ impl Options {
     /// Whether a cluster with these options serves somebody who asks for `other`: it may have more.
     #[must_use]
     pub fn serves(&self, other: &Self) -> bool {
-        let more = self.without.iter().all(|extra| other.without.contains(extra));
-        let with = |options: &Self| Self { without: Vec::new(), ..options.clone() };
+        let more = self
+            .without
+            .iter()
+            .all(|extra| other.without.contains(extra));
+        let with = |options: &Self| Self {
+            without: Vec::new(),
+            ..options.clone()
+        };
         more && with(self) == with(other)
     }
 }
@@ -74,7 +80,9 @@ fn taint(text: &str) -> Result<String, String> {
     let (key, effect) = text.split_once(':').unwrap_or((text, ""));
     let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
     if !text.is_empty() && (key.is_empty() || !effects.contains(&effect)) {
-        return Err(format!("expected KEY[=VALUE]:EFFECT with an effect of {effects:?}"));
+        return Err(format!(
+            "expected KEY[=VALUE]:EFFECT with an effect of {effects:?}"
+        ));
     }
     Ok(text.to_owned())
 }
@@ -105,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_taint_needs_an_effect() {
-        assert_eq!(taint("cmk=true:NoSchedule"), Ok("cmk=true:NoSchedule".to_owned()));
+        assert_eq!(
+            taint("cmk=true:NoSchedule"),
+            Ok("cmk=true:NoSchedule".to_owned())
+        );
         assert!(taint("cmk").is_err() && taint(":NoExecute").is_err());
     }
 }

@@ -17,16 +17,28 @@ use crate::layout::{self, API_PORT, API_SERVICE_IP, CONTROL_PLANE_IP, Layout};
 fn clients(nodes: u8) -> Vec<(String, String, Option<&'static str>)> {
     let fixed = [
         ("admin", "plane-admin", Some("system:masters")),
-        ("kube-controller-manager", "system:kube-controller-manager", None),
+        (
+            "kube-controller-manager",
+            "system:kube-controller-manager",
+            None,
+        ),
         ("kube-scheduler", "system:kube-scheduler", None),
         ("kube-proxy", "system:kube-proxy", None),
         ("kwok", "kwok", Some("system:masters")),
-        ("apiserver-kubelet-client", "kube-apiserver-kubelet-client", Some("system:masters")),
+        (
+            "apiserver-kubelet-client",
+            "kube-apiserver-kubelet-client",
+            Some("system:masters"),
+        ),
     ];
     let fixed = fixed.map(|(file, cn, o)| (file.to_owned(), cn.to_owned(), o));
     let nodes = (1..=nodes).map(|n| {
         let name = layout::node_name(n);
-        (name.clone(), format!("system:node:{name}"), Some("system:nodes"))
+        (
+            name.clone(),
+            format!("system:node:{name}"),
+            Some("system:nodes"),
+        )
     });
     fixed.into_iter().chain(nodes).collect()
 }
@@ -78,11 +90,18 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let key_pair = KeyPair::generate()?;
         let pem = params.self_signed(&key_pair)?.pem();
         let key = key_pair.serialize_pem();
-        Ok(Self { issuer: Issuer::new(params, key_pair), pem, key })
+        Ok(Self {
+            issuer: Issuer::new(params, key_pair),
+            pem,
+            key,
+        })
     }
 
     fn save(&self, dir: &Path, file: &str) -> Result<()> {
@@ -94,22 +113,27 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, cn);
         if let Some(organization) = organization {
-            params.distinguished_name.push(DnType::OrganizationName, organization);
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, organization);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.leaf(dir, file, params)
     }
 
     fn server(&self, dir: &Path, file: &str, names: &[&str]) -> Result<()> {
-        let mut params = CertificateParams::new(names.iter().copied().map(String::from).collect::<Vec<_>>())?;
+        let mut params =
+            CertificateParams::new(names.iter().copied().map(String::from).collect::<Vec<_>>())?;
         params.distinguished_name.push(DnType::CommonName, file);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.leaf(dir, file, params)
     }
 
     fn leaf(&self, dir: &Path, file: &str, mut params: CertificateParams) -> Result<()> {
-        params.key_usages =
-            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         layout::write(&dir.join(format!("{file}.crt")), certificate.pem())?;

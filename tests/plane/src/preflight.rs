@@ -28,19 +28,24 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("syslinux", "syslinux"),
     ("mcopy", "mtools"),
     ("mkfs.vfat", "dosfstools"),
-    ("setcap", "libcap2-bin"),
+    ("sfdisk", "fdisk"),
 ];
 
 /// Files that are not programs, and the package each comes from.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("/usr/include/libvirt/libvirt.h", "libvirt-dev"),
     ("/usr/bin/pkg-config", "pkg-config"),
     ("/usr/bin/gcc", "gcc"),
+    ("/usr/include/stdio.h", "libc6-dev"),
+    (
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "debian-archive-keyring",
+    ),
     ("/usr/lib/syslinux/mbr/mbr.bin", "syslinux-common"),
     ("/bin/busybox", "busybox-static"),
 ];
 
-/// Free disk needed where the cache is: 20 GiB when nothing is built yet, else for the cluster.
+/// Free disk needed where the cache is, with nothing built yet and with everything built.
 const DISK_COLD_GIB: u64 = 30;
 const DISK_WARM_GIB: u64 = 8;
 /// Memory the cluster needs with a few VMs (seen: 2.8 GiB with one).
@@ -61,7 +66,10 @@ pub fn check(layout: &Layout, progress: &Progress) -> Result<()> {
     kernel(&mut missing)?;
     resources(layout, &mut missing)?;
     if !missing.is_empty() {
-        bail!("this machine can't run the plane:\n  {}", missing.join("\n  "));
+        bail!(
+            "this machine can't run the plane:\n  {}",
+            missing.join("\n  ")
+        );
     }
     packages(progress, &layout.logs.join("apt.log"))
 }
@@ -82,7 +90,11 @@ fn kernel(missing: &mut Vec<String>) -> Result<()> {
             missing.push(format!("the kernel's file system {kind}"));
         }
     }
-    for file in ["/dev/loop-control", "/dev/net/tun", "/proc/sys/vm/nr_hugepages"] {
+    for file in [
+        "/dev/loop-control",
+        "/dev/net/tun",
+        "/proc/sys/vm/nr_hugepages",
+    ] {
         if !Path::new(file).exists() {
             missing.push(format!("the kernel feature behind {file}"));
         }
@@ -92,13 +104,18 @@ fn kernel(missing: &mut Vec<String>) -> Result<()> {
 
 fn resources(layout: &Layout, missing: &mut Vec<String>) -> Result<()> {
     fs::create_dir_all(&layout.cache)?;
-    let wanted =
-        if layout.cache.join("image-store.btrfs").exists() { DISK_WARM_GIB } else { DISK_COLD_GIB };
+    let wanted = if layout.cache.join("image-store.btrfs").exists() {
+        DISK_WARM_GIB
+    } else {
+        DISK_COLD_GIB
+    };
     let disk = rustix::fs::statvfs(&layout.cache)?;
     let free = (disk.f_bavail * disk.f_frsize) >> 30;
     if free < wanted {
         let place = layout.cache.display();
-        missing.push(format!("disk: {free} GiB are free at {place}, {wanted} GiB are needed"));
+        missing.push(format!(
+            "disk: {free} GiB are free at {place}, {wanted} GiB are needed"
+        ));
     }
     let memory = fs::read_to_string("/proc/meminfo")?;
     let available = memory
@@ -107,7 +124,9 @@ fn resources(layout: &Layout, missing: &mut Vec<String>) -> Result<()> {
         .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok())
         .map_or(0, |kib| kib >> 20);
     if available < MEMORY_GIB {
-        missing.push(format!("memory: {available} GiB are free, {MEMORY_GIB} GiB are needed"));
+        missing.push(format!(
+            "memory: {available} GiB are free, {MEMORY_GIB} GiB are needed"
+        ));
     }
     Ok(())
 }

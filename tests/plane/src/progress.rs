@@ -15,7 +15,9 @@ impl Progress {
     /// Starts the clock.
     #[must_use]
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     /// Time since the start.
@@ -43,7 +45,10 @@ impl Progress {
         let begin = Instant::now();
         self.say(&format!("{what} (about {} s)", expected.as_secs()));
         let result = step()?;
-        self.say(&format!("{what}: done in {:.1} s", begin.elapsed().as_secs_f32()));
+        self.say(&format!(
+            "{what}: done in {:.1} s",
+            begin.elapsed().as_secs_f32()
+        ));
         Ok(result)
     }
 }

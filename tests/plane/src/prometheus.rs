@@ -16,7 +16,10 @@ pub fn start(layout: &Layout, control_plane: &Machine) -> Result<()> {
     layout::write(&file, config(layout))?;
     let args = [
         format!("--config.file={}", file.display()),
-        format!("--storage.tsdb.path={}", control_plane.dir.join("prometheus").display()),
+        format!(
+            "--storage.tsdb.path={}",
+            control_plane.dir.join("prometheus").display()
+        ),
         format!("--web.listen-address={PROMETHEUS_ADDRESS}"),
         "--log.level=warn".to_owned(),
     ];

@@ -21,7 +21,10 @@ const BATCH: usize = 500;
 pub fn start(layout: &Layout, control_plane: &Machine, count: u16) -> Result<()> {
     let config = layout.sources.join("manifests").join("kwok.yaml");
     let args = [
-        format!("--kubeconfig={}", layout.pki().join("kwok.kubeconfig").display()),
+        format!(
+            "--kubeconfig={}",
+            layout.pki().join("kwok.kubeconfig").display()
+        ),
         format!("--config={}", config.display()),
         format!("--manage-nodes-with-annotation-selector={SELECTOR}=fake"),
         // facts/test-plane.md 5: shorter leases make a thousand nodes flap on two busy cores.

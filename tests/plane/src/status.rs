@@ -42,8 +42,18 @@ pub fn print(layout: &Layout, as_json: bool) -> Result<ExitCode> {
     } else {
         writeln!(out, "cluster: {words}")?;
         for machine in &machines {
-            writeln!(out, "{:<14} pid {:<8} {}", machine.name, machine.pid, machine.parts().join(" "))?;
+            writeln!(
+                out,
+                "{:<14} pid {:<8} {}",
+                machine.name,
+                machine.pid,
+                machine.parts().join(" ")
+            )?;
         }
     }
-    Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if up {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -53,7 +53,10 @@ pub fn up(layout: &Layout, options: &Options, keep: bool) -> Result<()> {
     let key = key(&built);
     if let Some(running) = running(layout)? {
         if running.key == key && running.options.serves(options) {
-            progress.say(&format!("the cluster is up, started by {}", running.checkout.display()));
+            progress.say(&format!(
+                "the cluster is up, started by {}",
+                running.checkout.display()
+            ));
             return Ok(());
         }
         bail!(
@@ -66,8 +69,15 @@ pub fn up(layout: &Layout, options: &Options, keep: bool) -> Result<()> {
     match start(layout, options, &built, &progress) {
         Ok(()) => {
             let checkout = layout.sources.clone();
-            let complete = Complete { options: options.clone(), key, checkout };
-            layout::write(&Complete::file(layout), serde_json::to_vec_pretty(&complete)?)?;
+            let complete = Complete {
+                options: options.clone(),
+                key,
+                checkout,
+            };
+            layout::write(
+                &Complete::file(layout),
+                serde_json::to_vec_pretty(&complete)?,
+            )?;
         }
         Err(e) if keep => return Err(e),
         Err(e) => return Err(clean_up(layout, &progress, e)),
@@ -75,7 +85,10 @@ pub fn up(layout: &Layout, options: &Options, keep: bool) -> Result<()> {
     let took = progress.elapsed();
     record(layout, if cold { "cold" } else { "warm" }, took)?;
     let from_cache = (took - ready).as_secs();
-    progress.say(&format!("up after {} s, {from_cache} s of it for the cluster itself", took.as_secs()));
+    progress.say(&format!(
+        "up after {} s, {from_cache} s of it for the cluster itself",
+        took.as_secs()
+    ));
     Ok(())
 }
 
@@ -103,7 +116,9 @@ fn clear_ruins(layout: &Layout, progress: &Progress) -> Result<()> {
 /// # Errors
 /// The part of it that has ended.
 pub fn running(layout: &Layout) -> Result<Option<Complete>> {
-    let Some(complete) = Complete::read(layout) else { return Ok(None) };
+    let Some(complete) = Complete::read(layout) else {
+        return Ok(None);
+    };
     let mut names = vec![CONTROL_PLANE.to_owned()];
     names.extend((1..=complete.options.nodes).map(layout::node_name));
     for name in names {
@@ -117,20 +132,27 @@ pub fn running(layout: &Layout) -> Result<Option<Complete>> {
 fn key(built: &Built) -> String {
     let names = built.families.iter().filter(|(name, _)| *name != "kwok");
     let names = names.filter_map(|(_, dir)| Some(dir.file_name()?.to_string_lossy().into_owned()));
-    names.chain([built.images.clone()]).collect::<Vec<_>>().join(" ")
+    names
+        .chain([built.images.clone()])
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn start(layout: &Layout, options: &Options, built: &Built, progress: &Progress) -> Result<()> {
-    let control_plane = progress.step("starting the control plane", Duration::from_secs(10), || {
-        Before::remember(layout)?;
-        host::set_huge_pages(options.huge_pages)?;
-        link_binaries(layout, built)?;
-        pki::write(layout, options.nodes)?;
-        let machine = control_plane::start_machine(layout)?;
-        network::bring_up_control_plane(&machine)?;
-        control_plane::start(layout, &machine, options.simulated_nodes)?;
-        Ok(machine)
-    })?;
+    let control_plane = progress.step(
+        "starting the control plane",
+        Duration::from_secs(10),
+        || {
+            Before::remember(layout)?;
+            host::set_huge_pages(options.huge_pages)?;
+            link_binaries(layout, built)?;
+            pki::write(layout, options.nodes)?;
+            let machine = control_plane::start_machine(layout)?;
+            network::bring_up_control_plane(&machine)?;
+            control_plane::start(layout, &machine, options.simulated_nodes)?;
+            Ok(machine)
+        },
+    )?;
     let installer = Installer::new(layout, &control_plane, options);
     progress.step("starting the nodes", Duration::from_secs(20), || {
         for number in 1..=options.nodes {
@@ -163,7 +185,9 @@ fn start_node(
     control_plane: &Machine,
     number: u8,
 ) -> Result<()> {
-    built.store.snapshot(&built.images, &layout::node_name(number))?;
+    built
+        .store
+        .snapshot(&built.images, &layout::node_name(number))?;
     let node = node::start_machine(layout, built.store.device(), number, options.volumes)?;
     network::join_node(control_plane, &node, number)?;
     node::start(layout, &node, number)
@@ -190,13 +214,23 @@ fn clean_up(layout: &Layout, progress: &Progress, error: anyhow::Error) -> anyho
     progress.say(&format!("failed: {error:#}"));
     let kept = layout.logs.join("last-failure");
     drop(fs::remove_dir_all(&kept));
-    for entry in fs::read_dir(layout.cluster.join("machines")).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(layout.cluster.join("machines"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let target = kept.join(entry.file_name());
         drop(fs::create_dir_all(&target));
         drop(fs::rename(entry.path().join("log"), target.join("log")));
-        drop(fs::copy(entry.path().join("init.log"), target.join("init.log")));
+        drop(fs::copy(
+            entry.path().join("init.log"),
+            target.join("init.log"),
+        ));
     }
-    progress.say(&format!("cleaning up; the parts' logs are in {}", kept.display()));
+    progress.say(&format!(
+        "cleaning up; the parts' logs are in {}",
+        kept.display()
+    ));
     match down(layout) {
         Ok(()) => error.context("the cluster did not come up, and was removed again"),
         Err(e) => error.context(format!("cleaning up failed too: {e:#}")),
@@ -205,7 +239,9 @@ fn clean_up(layout: &Layout, progress: &Progress, error: anyhow::Error) -> anyho
 
 /// Times of the last cold and warm `up`, for `make bench`.
 fn record(layout: &Layout, kind: &str, took: Duration) -> Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let line = format!("{kind} {} {}\n", took.as_secs(), now.as_secs());
     let file = layout.cache.join("up-times");
     let old = fs::read_to_string(&file).unwrap_or_default();

@@ -22,15 +22,28 @@ pub fn free(layout: &Layout) -> Result<()> {
         .find(|machine| machine.name == CONTROL_PLANE)
         .context("the cluster is not up: `plane up` first")?;
     let kubectl = Kubectl::new(layout, control_plane);
-    let list = kubectl.get(&["pv"])?.context("the volumes can't be listed")?;
-    let volumes = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for volume in volumes.iter().filter(|volume| volume["status"]["phase"] == "Released") {
+    let list = kubectl
+        .get(&["pv"])?
+        .context("the volumes can't be listed")?;
+    let volumes = list["items"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    for volume in volumes
+        .iter()
+        .filter(|volume| volume["status"]["phase"] == "Released")
+    {
         let name = volume["metadata"]["name"].as_str().unwrap_or_default();
-        let node = machines.iter().find(|machine| name.starts_with(&format!("{}-", machine.name)));
+        let node = machines
+            .iter()
+            .find(|machine| name.starts_with(&format!("{}-", machine.name)));
         if let (Some(node), Some(path)) = (node, local_path(volume)) {
             empty(&node.path(path)).with_context(|| format!("{path} on {}", node.name))?;
             let patch = r#"[{"op": "remove", "path": "/spec/claimRef"}]"#;
-            kubectl.cmd().args(["patch", "pv", name, "--type=json", "-p", patch]).run()?;
+            kubectl
+                .cmd()
+                .args(["patch", "pv", name, "--type=json", "-p", patch])
+                .run()?;
             say_raw(&format!("{name} is Available again"));
         }
     }
@@ -40,7 +53,10 @@ pub fn free(layout: &Layout) -> Result<()> {
 /// Only directories that the plane made itself.
 fn local_path(volume: &Value) -> Option<&str> {
     let path = volume["spec"]["local"]["path"].as_str()?;
-    path.strip_prefix(VOLUME_DIR)?.strip_prefix("/vol")?.parse::<u16>().ok()?;
+    path.strip_prefix(VOLUME_DIR)?
+        .strip_prefix("/vol")?
+        .parse::<u16>()
+        .ok()?;
     Some(path)
 }
 

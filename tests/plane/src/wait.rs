@@ -33,7 +33,9 @@ pub fn until<T>(
         }
         if start.elapsed() > reminder {
             let (now, all) = (start.elapsed().as_secs(), limit.as_secs());
-            say_raw(&format!("         still waiting for {what} ({now} of at most {all} s)"));
+            say_raw(&format!(
+                "         still waiting for {what} ({now} of at most {all} s)"
+            ));
             reminder += REMINDER;
         }
         thread::sleep(pause);

@@ -40,7 +40,9 @@ fn the_file_says_what_to_build() {
     assert_eq!((family.name.as_str(), family.expected_seconds), ("pair", 7));
     assert!(!family.on_demand);
     assert_eq!(family.env["GONOSUMDB"], "example.org");
-    let [one, two] = family.binaries.as_slice() else { panic!("two binaries") };
+    let [one, two] = family.binaries.as_slice() else {
+        panic!("two binaries")
+    };
     assert!(!one.cgo && one.capabilities.is_empty());
     assert!(two.cgo && two.capabilities == "cap_net_bind_service=+ep");
 }
@@ -54,16 +56,27 @@ fn a_word_that_means_nothing_is_refused() {
 #[test]
 fn the_key_changes_with_everything_that_goes_in_and_nothing_else() {
     let temp = tempfile::tempdir().unwrap();
-    let (a, b) = (family(&temp.path().join("a")), family(&temp.path().join("b")));
+    let (a, b) = (
+        family(&temp.path().join("a")),
+        family(&temp.path().join("b")),
+    );
     let key = a.key_with("go1.26").unwrap();
     assert_eq!(key.len(), 16);
     assert_eq!(key, a.key_with("go1.26").unwrap());
-    assert_eq!(key, b.key_with("go1.26").unwrap(), "the place of the folder does not matter");
+    assert_eq!(
+        key,
+        b.key_with("go1.26").unwrap(),
+        "the place of the folder does not matter"
+    );
     assert_ne!(key, a.key_with("go1.27").unwrap());
     fs::rename(b.dir.join("go.mod"), b.dir.join("go.mode")).unwrap();
     assert_ne!(key, b.key_with("go1.26").unwrap(), "a name changed");
     fs::write(a.dir.join("sub/main.go"), "package main \n").unwrap();
-    assert_ne!(key, a.key_with("go1.26").unwrap(), "a byte deep in the folder changed");
+    assert_ne!(
+        key,
+        a.key_with("go1.26").unwrap(),
+        "a byte deep in the folder changed"
+    );
 }
 
 #[test]
@@ -90,13 +103,27 @@ fn only_other_keys_of_the_same_family_go() {
     }
     remove_others("kube", &temp.path().join("kube-22")).unwrap();
     let left: Vec<_> = sorted(temp.path()).unwrap();
-    assert_eq!(left, [temp.path().join("kube-22"), temp.path().join("kube-virt-11")]);
+    assert_eq!(
+        left,
+        [
+            temp.path().join("kube-22"),
+            temp.path().join("kube-virt-11")
+        ]
+    );
 }
 
 #[test]
 fn every_family_of_the_repository_is_readable() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let families = families(&root).unwrap();
-    assert!(families.iter().any(|f| f.name == "kubevirt" && f.binaries.len() > 10));
-    assert!(families.iter().all(|f| f.dir.join("go.sum").is_file() && !f.ldflags.is_empty()));
+    assert!(
+        families
+            .iter()
+            .any(|f| f.name == "kubevirt" && f.binaries.len() > 10)
+    );
+    assert!(
+        families
+            .iter()
+            .all(|f| f.dir.join("go.sum").is_file() && !f.ldflags.is_empty())
+    );
 }

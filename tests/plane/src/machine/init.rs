@@ -32,7 +32,10 @@ pub fn run(spec_file: &Path) -> Result<()> {
     // The old /proc still counts in the outer namespace: its "self" is what `down` has to kill.
     let outer_pid = fs::read_link("/proc/self").context("/proc/self")?;
     make_mounts(&spec)?;
-    layout::write(&spec.dir.join("pid"), outer_pid.as_os_str().as_encoded_bytes())?;
+    layout::write(
+        &spec.dir.join("pid"),
+        outer_pid.as_os_str().as_encoded_bytes(),
+    )?;
     layout::write(&spec.dir.join("ready"), "")?;
     let requests = spec.dir.join("parts");
     fs::create_dir_all(&requests)?;
@@ -70,10 +73,21 @@ fn make_mount(mount: &Mount) -> Result<()> {
             let flags = MountFlags::NOSUID | MountFlags::NODEV;
             rustix::mount::mount("tmpfs", target, "tmpfs", flags, None)?;
         }
-        Mount::Device { device, fstype, options, target } => {
+        Mount::Device {
+            device,
+            fstype,
+            options,
+            target,
+        } => {
             let options = std::ffi::CString::new(options.as_str())?;
             let options = (!options.is_empty()).then_some(options.as_c_str());
-            rustix::mount::mount(device, target, fstype.as_str(), MountFlags::NOATIME, options)?;
+            rustix::mount::mount(
+                device,
+                target,
+                fstype.as_str(),
+                MountFlags::NOATIME,
+                options,
+            )?;
         }
     }
     Ok(())
@@ -95,7 +109,10 @@ fn start_requested(
         match start(spec, &part) {
             Ok(pid) => {
                 running.insert(pid, part.name.clone());
-                layout::write(&requests.join(format!("{}.pid", part.name)), pid.to_string())?;
+                layout::write(
+                    &requests.join(format!("{}.pid", part.name)),
+                    pid.to_string(),
+                )?;
             }
             Err(e) => {
                 let words = format!("could not start: {e:#}");

@@ -15,15 +15,33 @@ pub fn traces() -> Traces {
         all.extend(text.lines().map(|line| format!("{kind}: {}", line.trim())));
     };
     add("mount", fs::read_to_string("/proc/self/mounts").unwrap());
-    add("loop device", output("losetup", &["-n", "-O", "NAME,BACK-FILE", "-l"]));
+    add(
+        "loop device",
+        output("losetup", &["-n", "-O", "NAME,BACK-FILE", "-l"]),
+    );
     add("link", output("ip", &["-o", "link", "show"]));
     add("route", output("ip", &["route", "show", "table", "all"]));
-    add("rule", output("iptables-save", &[]).replace(|c: char| c.is_ascii_digit(), ""));
-    for name in ["vm/nr_hugepages", "vm/overcommit_memory", "kernel/panic", "net/ipv4/ip_forward"] {
-        add(name, fs::read_to_string(Path::new("/proc/sys").join(name)).unwrap());
+    add(
+        "rule",
+        output("iptables-save", &[]).replace(|c: char| c.is_ascii_digit(), ""),
+    );
+    for name in [
+        "vm/nr_hugepages",
+        "vm/overcommit_memory",
+        "kernel/panic",
+        "net/ipv4/ip_forward",
+    ] {
+        add(
+            name,
+            fs::read_to_string(Path::new("/proc/sys").join(name)).unwrap(),
+        );
     }
     for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
-        for group in fs::read_dir(hierarchy.path()).into_iter().flatten().flatten() {
+        for group in fs::read_dir(hierarchy.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let name = group.path().display().to_string();
             if name.contains("vmberth") {
                 add("cgroup", name);
@@ -31,7 +49,15 @@ pub fn traces() -> Traces {
         }
     }
     add("namespaces", namespaces());
-    for place in ["/", "/var", "/run", "/run/netns", "/mnt", "/var/lib", "/var/cache/vmberth"] {
+    for place in [
+        "/",
+        "/var",
+        "/run",
+        "/run/netns",
+        "/mnt",
+        "/var/lib",
+        "/var/cache/vmberth",
+    ] {
         for file in fs::read_dir(place).into_iter().flatten().flatten() {
             add("file", file.path().display().to_string());
         }
@@ -46,7 +72,10 @@ pub fn traces() -> Traces {
 pub fn assert_same(before: &Traces, after: &Traces) {
     let more: Vec<_> = after.difference(before).collect();
     let less: Vec<_> = before.difference(after).collect();
-    assert!(more.is_empty() && less.is_empty(), "left behind: {more:#?}\ngone: {less:#?}");
+    assert!(
+        more.is_empty() && less.is_empty(),
+        "left behind: {more:#?}\ngone: {less:#?}"
+    );
 }
 
 /// How many network namespaces all processes together are in.
@@ -62,10 +91,13 @@ fn namespaces() -> String {
 }
 
 fn processes(word: &str) -> Vec<String> {
-    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let line = fs::read(entry.path().join("cmdline")).ok()?;
-        Some(String::from_utf8_lossy(&line).replace('\0', " "))
-    });
+    let lines = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).ok()?;
+            Some(String::from_utf8_lossy(&line).replace('\0', " "))
+        });
     lines.filter(|line| line.contains(word)).collect()
 }
 

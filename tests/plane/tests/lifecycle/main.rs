@@ -1,6 +1,12 @@
 //! Life and death of the cluster, with the real command on this machine: `make test` runs these one
 //! after the other. A cluster without CDI and KubeVirt is enough for them, and is up in seconds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 mod host;
 
 use std::path::{Path, PathBuf};
@@ -38,30 +44,49 @@ fn status() -> serde_json::Value {
 fn machine_pids() -> Vec<i64> {
     let status = status();
     let machines = status["machines"].as_array().unwrap();
-    machines.iter().map(|machine| machine["pid"].as_i64().unwrap()).collect()
+    machines
+        .iter()
+        .map(|machine| machine["pid"].as_i64().unwrap())
+        .collect()
 }
 
 /// Starts `plane up`, and waits until it has got so far that `file` of the cluster is there.
 fn start_until(file: &str) -> Child {
-    let mut child =
-        plane().args(SMALL).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = plane()
+        .args(SMALL)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let start = Instant::now();
     while !Path::new(CLUSTER).join(file).exists() {
-        assert!(child.try_wait().unwrap().is_none(), "`plane up` ended early");
-        assert!(start.elapsed() < Duration::from_secs(120), "`plane up` never made {file}");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "`plane up` ended early"
+        );
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "`plane up` never made {file}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     child
 }
 
 fn signal(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success());
 }
 
 fn assert_nodes_ready() {
     let words = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";
-    assert_eq!(succeed(&["kubectl", "get", "nodes", "-o", words]).trim(), "True True");
+    assert_eq!(
+        succeed(&["kubectl", "get", "nodes", "-o", words]).trim(),
+        "True True"
+    );
 }
 
 #[test]
@@ -89,7 +114,10 @@ fn two_at_once_share_one_cluster() {
     let mut first = start_until("machines");
     let said = succeed(&SMALL);
     assert!(first.wait().unwrap().success());
-    assert!(said.contains("another plane command is at work: `plane up` of"), "{said}");
+    assert!(
+        said.contains("another plane command is at work: `plane up` of"),
+        "{said}"
+    );
     assert!(said.contains("the cluster is up, started by"), "{said}");
 }
 
@@ -100,7 +128,12 @@ fn another_checkout_finds_the_cluster() {
     let copy = dir.path().join("tests");
     let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     std::fs::create_dir(&copy).unwrap();
-    let copied = Command::new("cp").arg("-a").arg(&sources).arg(&copy).status().unwrap();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(&sources)
+        .arg(&copy)
+        .status()
+        .unwrap();
     assert!(copied.success());
     let up = |nodes: &str| {
         let output = plane()
@@ -109,12 +142,21 @@ fn another_checkout_finds_the_cluster() {
             .env("VMBERTH_PLANE_SOURCES", copy.join("plane"))
             .output()
             .unwrap();
-        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.success(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (same, said) = up("2");
-    assert!(same && said.contains(&sources.display().to_string()), "{said}");
+    assert!(
+        same && said.contains(&sources.display().to_string()),
+        "{said}"
+    );
     let (other, said) = up("1");
-    assert!(!other && said.contains("another cluster is up, started by"), "{said}");
+    assert!(
+        !other && said.contains("another cluster is up, started by"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -124,9 +166,15 @@ fn a_killed_up_is_recovered_by_the_next() {
     signal(&child, "-KILL");
     child.wait().unwrap();
     let (output, said) = run(&["status"]);
-    assert!(!output.status.success() && said.contains("unfinished"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("unfinished"),
+        "{said}"
+    );
     let said = succeed(&SMALL);
-    assert!(said.contains("an earlier cluster was left unfinished"), "{said}");
+    assert!(
+        said.contains("an earlier cluster was left unfinished"),
+        "{said}"
+    );
     assert_nodes_ready();
 }
 
@@ -144,11 +192,17 @@ fn ctrl_c_cleans_up() {
 fn a_cluster_whose_processes_were_killed_is_recovered() {
     succeed(&SMALL);
     for pid in machine_pids() {
-        Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+        Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .status()
+            .unwrap();
     }
     let start = Instant::now();
     while run(&["status"]).0.status.success() {
-        assert!(start.elapsed() < Duration::from_secs(20), "status does not see it");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "status does not see it"
+        );
     }
     let said = succeed(&SMALL);
     assert!(said.contains("the cluster is broken"), "{said}");
@@ -158,7 +212,15 @@ fn a_cluster_whose_processes_were_killed_is_recovered() {
 #[test]
 fn a_part_that_dies_is_named_with_the_end_of_its_log() {
     succeed(&SMALL);
-    succeed(&["shell", "--node", "edge-2", "pkill", "-KILL", "-f", "kubelet --config"]);
+    succeed(&[
+        "shell",
+        "--node",
+        "edge-2",
+        "pkill",
+        "-KILL",
+        "-f",
+        "kubelet --config",
+    ]);
     let start = Instant::now();
     let said = loop {
         let (output, said) = run(&["status"]);
@@ -167,7 +229,10 @@ fn a_part_that_dies_is_named_with_the_end_of_its_log() {
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{said}");
     };
-    assert!(said.contains("kubelet on edge-2 has ended: signal 9"), "{said}");
+    assert!(
+        said.contains("kubelet on edge-2 has ended: signal 9"),
+        "{said}"
+    );
     assert!(said.lines().count() > 5, "no log: {said}");
     succeed(&SMALL);
     assert_nodes_ready();
@@ -193,13 +258,27 @@ fn a_damaged_cache_is_built_again() {
 #[test]
 fn what_is_missing_is_said_in_one_line() {
     let output = Command::new("setpriv")
-        .args(["--reuid=65534", "--clear-groups", env!("CARGO_BIN_EXE_plane")])
+        .args([
+            "--reuid=65534",
+            "--clear-groups",
+            env!("CARGO_BIN_EXE_plane"),
+        ])
         .args(SMALL)
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("needs root"), "{said}");
-    let output = plane().args(SMALL).env("PATH", "/usr/sbin:/sbin").output().unwrap();
+    assert!(
+        !output.status.success() && said.contains("needs root"),
+        "{said}"
+    );
+    let output = plane()
+        .args(SMALL)
+        .env("PATH", "/usr/sbin:/sbin")
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("Go (1.25 or later)"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("Go (1.25 or later)"),
+        "{said}"
+    );
 }
