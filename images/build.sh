@@ -22,11 +22,14 @@ sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve webhook certs im
 say() { echo "images: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# The short revision of the tree. A dirty one gets a hash of its content too, so that a node never
+# The short revision that last changed the sources: a commit to tests or docs makes no new image. A
+# dirty tree gets a hash of its content too, so that a node never
 # takes an image of an earlier state of it for the present one.
 tag_of_tree() {
-    revision=$(git rev-parse --short=12 HEAD 2>/dev/null) || { echo unversioned; return; }
     # shellcheck disable=SC2086 # a list of words
+    revision=$(git log -1 --abbrev=12 --format=%h -- $sources 2>/dev/null) || revision=
+    [ -n "$revision" ] || { echo unversioned; return; }
+    # shellcheck disable=SC2086
     if [ -z "$(git status --porcelain -- $sources)" ]; then
         echo "$revision"
         return
