@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Everything that a cluster could leave behind, one line each.
-pub type Traces = BTreeSet<String>;
+pub(crate) type Traces = BTreeSet<String>;
 
 /// Looks at the host.
-pub fn traces() -> Traces {
+pub(crate) fn traces() -> Traces {
     let mut all = Traces::new();
     let mut add = |kind: &str, text: String| {
         all.extend(text.lines().map(|line| format!("{kind}: {}", line.trim())));
@@ -69,7 +69,7 @@ pub fn traces() -> Traces {
 }
 
 /// Fails with what is there now and was not before, or the reverse.
-pub fn assert_same(before: &Traces, after: &Traces) {
+pub(crate) fn assert_same(before: &Traces, after: &Traces) {
     let more: Vec<_> = after.difference(before).collect();
     let less: Vec<_> = before.difference(after).collect();
     assert!(
