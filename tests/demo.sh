@@ -29,9 +29,9 @@ leave() {
 }
 
 clean_up_earlier_demo() {
-    "$plane" helm uninstall vmberth -n vmberth --ignore-not-found --wait >/dev/null
+    "$plane" helm uninstall vmberth -n vmberth --ignore-not-found --wait >/dev/null 2>&1
     kubectl delete namespace "$namespace" --ignore-not-found --timeout=180s >/dev/null
-    "$plane" free-volumes 2>/dev/null
+    "$plane" free-volumes >/dev/null 2>&1
 }
 
 # upload NAME: virtctl uploads the guest's disk into a new DataVolume on the nodes' local volumes.
@@ -93,8 +93,6 @@ show "$plane" helm install vmberth charts/vmberth -n vmberth --create-namespace 
 
 say "4. The same upload, again by virtctl"
 upload first 240 || fail "the upload failed"
-until_seen "the DataVolume to succeed" 120 in_demo get datavolume first \
-    -o 'jsonpath={.status.phase}{"\n"}' | grep -q . 
 kubectl wait -n "$namespace" datavolume/first --for=jsonpath='{.status.phase}'=Succeeded --timeout=120s
 volume=$(in_demo get pvc first -o 'jsonpath={.spec.volumeName}')
 node=$(kubectl get pv "$volume" -o 'jsonpath={.spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].values[0]}')

@@ -58,6 +58,6 @@ step "licences and sources of dependencies" tests/licences.sh
 
 step "images" images/build.sh
 step "the plane's life and death" cargo test --quiet --locked -p vmberth-plane --test lifecycle -- --test-threads=1
-step "the plane's programs are built" "$plane" up
-step "chart, without a cluster" charts/check.sh
+step "a whole cluster" "$plane" up
+step "chart" env HELM="$VMBERTH_CACHE/cluster/bin/helm" charts/check.sh
 step "end-to-end" tests/e2e/run.sh

@@ -59,10 +59,14 @@ pub fn up(layout: &Layout, options: &Options, keep: bool) -> Result<()> {
             ));
             return Ok(());
         }
+        let difference = if running.key == key {
+            format!("with other options ({:?})", running.options)
+        } else {
+            "from other programs or images".to_owned()
+        };
         bail!(
-            "another cluster is up, started by {} with {:?}: use it, or end it with `plane down`",
+            "another cluster is up, started by {} {difference}: use it, or end it with `plane down`",
             running.checkout.display(),
-            running.options,
         );
     }
     let ready = progress.elapsed();

@@ -256,6 +256,19 @@ fn a_damaged_cache_is_built_again() {
 }
 
 #[test]
+fn simulated_nodes_live_beside_real_ones() {
+    succeed(&["down"]);
+    succeed(&[&SMALL[..], &["--simulated-nodes", "100"]].concat());
+    let ready = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";
+    let said = succeed(&["kubectl", "get", "nodes", "-o", ready]);
+    assert_eq!(said.split_whitespace().filter(|word| *word == "True").count(), 102);
+    let real = "jsonpath={.items[*].status.nodeInfo.containerRuntimeVersion}";
+    let said = succeed(&["kubectl", "get", "nodes", "edge-1", "edge-2", "-o", real]);
+    assert!(!said.contains("kwok"), "KWOK touched a real node: {said}");
+    succeed(&["down"]);
+}
+
+#[test]
 fn what_is_missing_is_said_in_one_line() {
     let output = Command::new("setpriv")
         .args([
