@@ -4,12 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-plane="${CARGO_TARGET_DIR:?run this by: make demo}/debug/plane"
+program="${CARGO_TARGET_DIR:?run this by: make demo}/debug/plane"
 cache="${VMBERTH_CACHE:?}"
 namespace=demo
-kubectl() { "$plane" kubectl "$@"; }
+plane() { "$program" "$@"; }
+kubectl() { plane kubectl "$@"; }
 # The demo's own namespace, for what belongs to it.
-in_demo() { "$plane" kubectl -n "$namespace" "$@"; }
+in_demo() { kubectl -n "$namespace" "$@"; }
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() {
@@ -29,16 +30,16 @@ leave() {
 }
 
 clean_up_earlier_demo() {
-    "$plane" helm uninstall vmberth -n vmberth --ignore-not-found --wait >/dev/null 2>&1
+    plane helm uninstall vmberth -n vmberth --ignore-not-found --wait >/dev/null 2>&1
     kubectl delete namespace "$namespace" --ignore-not-found --timeout=180s >/dev/null
-    "$plane" free-volumes >/dev/null 2>&1
+    plane free-volumes >/dev/null 2>&1
 }
 
 # upload NAME: virtctl uploads the guest's disk into a new DataVolume on the nodes' local volumes.
 upload() {
     local name=$1 wait=$2 proxy
     proxy=$(kubectl get service cdi-uploadproxy -n cdi -o 'jsonpath={.spec.clusterIP}')
-    show "$plane" virtctl image-upload dv "$name" -n "$namespace" --size=256Mi --force-bind \
+    show plane virtctl image-upload dv "$name" -n "$namespace" --size=256Mi --force-bind \
         --image-path="$disk" --storage-class=local-vd --insecure --wait-secs="$wait" \
         --uploadproxy-url="https://$proxy"
 }
@@ -64,7 +65,7 @@ guest_words() {
 }
 
 say "0. The cluster, and vmberth's images"
-"$plane" up --without prometheus || fail "the cluster did not come up"
+plane up --without prometheus || fail "the cluster did not come up"
 trap leave EXIT
 images/build.sh
 archives=$(images/build.sh --print-archives)
@@ -79,16 +80,16 @@ kubectl get nodes -o 'jsonpath={.items[*].spec.taints[*].key}' | grep -q cmk || 
 say "2. Without vmberth: the upload's pod is never scheduled"
 upload without 15 && fail "the upload went through without vmberth"
 words=$(until_seen "the scheduler's words" 20 scheduler_words)
-show in_demo get pods
+show kubectl -n "$namespace" get pods
 printf 'The scheduler says: %s\n' "$words"
 grep -q 'untolerated taint' <<<"$words" || fail "that is not about the taint"
 in_demo delete datavolume without --timeout=120s >/dev/null
-"$plane" free-volumes 2>/dev/null
+plane free-volumes 2>/dev/null
 
 say "3. Install vmberth"
 # shellcheck disable=SC2086 # one word for each archive
-"$plane" load-images $archives
-show "$plane" helm install vmberth charts/vmberth -n vmberth --create-namespace --wait \
+plane load-images $archives
+show plane helm install vmberth charts/vmberth -n vmberth --create-namespace --wait \
     --timeout=180s --set image.tag="$(images/build.sh --print-tag)"
 
 say "4. The same upload, again by virtctl"
@@ -97,24 +98,25 @@ kubectl wait -n "$namespace" datavolume/first --for=jsonpath='{.status.phase}'=S
 volume=$(in_demo get pvc first -o 'jsonpath={.spec.volumeName}')
 node=$(kubectl get pv "$volume" -o 'jsonpath={.spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].values[0]}')
 path=$(kubectl get pv "$volume" -o 'jsonpath={.spec.local.path}')
-show in_demo get datavolume,pvc
-show "$plane" shell --node "$node" ls -l "$path/disk.img" || fail "no disk.img on $node"
+show kubectl -n "$namespace" get datavolume,pvc
+show plane shell --node "$node" ls -l "$path/disk.img" || fail "no disk.img on $node"
 
 say "5. A VM on that disk"
 in_demo apply -f tests/demo-vm.yaml
 kubectl wait -n "$namespace" vm/first --for=condition=Ready --timeout=240s
-show in_demo get vm,vmi
+show kubectl -n "$namespace" get vm,vmi
 running=$(in_demo get vmi first -o 'jsonpath={.status.nodeName}')
 [ "$running" = "$node" ] || fail "the VM runs on $running, its disk is on $node"
 echo "The guest says on its serial console:"
 until_seen "the guest's own words" 180 guest_words
 
 finished=yes
-say "6. It all happened, in $SECONDS s. Look around, then take it down:"
+say "6. All of it happened, in $SECONDS s. Look around, then take it down:"
 cat <<END
-  $plane kubectl -n $namespace get vm,vmi,dv,pvc,pods -o wide
-  $plane kubectl -n $namespace get vm first -o yaml          # spec.template: what vmberth added
-  $plane kubectl -n vmberth logs -l app.kubernetes.io/component=webhook
-  $plane virtctl -n $namespace console first
+  alias plane=$program
+  plane kubectl -n $namespace get vm,vmi,dv,pvc,pods -o wide
+  plane kubectl -n $namespace get vm first -o yaml          # spec.template: what vmberth added
+  plane kubectl -n vmberth logs -l app.kubernetes.io/component=webhook
+  plane virtctl -n $namespace console first
   make down
 END

@@ -141,7 +141,7 @@ fn build_families(
 ) -> Result<BTreeMap<String, PathBuf>> {
     let mut built = BTreeMap::new();
     for family in go::families(&layout.sources.join("../.."))? {
-        if family.on_demand && options.simulated_nodes == 0 {
+        if !options.wants(&family.name) {
             continue;
         }
         built.insert(

@@ -46,9 +46,6 @@ pub struct Family {
     pub summary: String,
     /// Time of a build with empty caches on two cores, for people.
     pub expected_seconds: u64,
-    /// Only built when asked for.
-    #[serde(default)]
-    pub on_demand: bool,
     ldflags: String,
     #[serde(default)]
     env: BTreeMap<String, String>,

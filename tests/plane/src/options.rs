@@ -61,6 +61,17 @@ impl Options {
         !self.without.contains(&Extra::Prometheus)
     }
 
+    /// Whether the binaries of this family are needed; those of CDI and KubeVirt always are, since
+    /// one store of images serves every cluster.
+    #[must_use]
+    pub fn wants(&self, family: &str) -> bool {
+        match family {
+            "kwok" => self.simulated_nodes > 0,
+            "prometheus" => self.with_prometheus(),
+            _ => true,
+        }
+    }
+
     /// Whether a cluster with these options serves somebody who asks for `other`: it may have more.
     #[must_use]
     pub fn serves(&self, other: &Self) -> bool {

@@ -134,7 +134,11 @@ pub fn running(layout: &Layout) -> Result<Option<Complete>> {
 }
 
 fn key(built: &Built) -> String {
-    let names = built.families.iter().filter(|(name, _)| *name != "kwok");
+    let optional = ["kwok", "prometheus"];
+    let names = built
+        .families
+        .iter()
+        .filter(|(name, _)| !optional.contains(&name.as_str()));
     let names = names.filter_map(|(_, dir)| Some(dir.file_name()?.to_string_lossy().into_owned()));
     names
         .chain([built.images.clone()])

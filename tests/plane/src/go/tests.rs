@@ -38,7 +38,6 @@ fn the_file_says_what_to_build() {
     let temp = tempfile::tempdir().unwrap();
     let family = family(&temp.path().join("pair"));
     assert_eq!((family.name.as_str(), family.expected_seconds), ("pair", 7));
-    assert!(!family.on_demand);
     assert_eq!(family.env["GONOSUMDB"], "example.org");
     let [one, two] = family.binaries.as_slice() else {
         panic!("two binaries")

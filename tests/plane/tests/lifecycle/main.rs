@@ -261,7 +261,12 @@ fn simulated_nodes_live_beside_real_ones() {
     succeed(&[&SMALL[..], &["--simulated-nodes", "100"]].concat());
     let ready = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";
     let said = succeed(&["kubectl", "get", "nodes", "-o", ready]);
-    assert_eq!(said.split_whitespace().filter(|word| *word == "True").count(), 102);
+    assert_eq!(
+        said.split_whitespace()
+            .filter(|word| *word == "True")
+            .count(),
+        102
+    );
     let real = "jsonpath={.items[*].status.nodeInfo.containerRuntimeVersion}";
     let said = succeed(&["kubectl", "get", "nodes", "edge-1", "edge-2", "-o", real]);
     assert!(!said.contains("kwok"), "KWOK touched a real node: {said}");
