@@ -44,11 +44,11 @@ pub async fn rotate(cluster: &Cluster, value: &str) -> Result<()> {
         Ok(Look::of(done.then_some(()), || annotations.to_string()))
     })
     .await?;
-    vmberth::refresh(cluster).await?;
     wait::until(
         "the webhook to serve the new certificate",
         limit,
         async || {
+            vmberth::refresh(cluster).await?;
             // Connecting checks that what is served is trusted.
             let now = Webhook::wait(cluster).await?.certificates(cluster).await?;
             let new = now.iter().filter(|one| !before.contains(one)).count();

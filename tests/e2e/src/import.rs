@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kind;
 use crate::seen::{self, text};
 use crate::story::Scene;
-use crate::volumes::CLASS;
+use crate::volumes::{self, CLASS};
 use crate::wait::{self, Look};
 
 /// Labels of CDI's importer pods.
@@ -55,14 +55,27 @@ impl Scene {
     pub async fn import(&self, name: &str, url: &str) -> Result<()> {
         let source = json!({"http": {"url": url}});
         let at_once = json!({"cdi.kubevirt.io/storage.bind.immediate.requested": "true"});
-        self.data_volume(name, &source, &at_once).await
+        self.data_volume(name, &source, &at_once, None).await
     }
 
-    /// A DataVolume on the nodes' volumes.
+    /// An empty DataVolume on this node: on a volume of it that nobody holds.
     ///
     /// # Errors
-    /// What the API server said.
-    pub async fn data_volume(&self, name: &str, source: &Value, annotations: &Value) -> Result<()> {
+    /// If it has none.
+    pub async fn blank_on(&self, name: &str, node: &str) -> Result<()> {
+        let volume = volumes::free_on(&self.cluster, node).await?;
+        let blank = json!({"blank": {}});
+        self.data_volume(name, &blank, &json!({}), Some(&volume))
+            .await
+    }
+
+    async fn data_volume(
+        &self,
+        name: &str,
+        source: &Value,
+        annotations: &Value,
+        volume: Option<&str>,
+    ) -> Result<()> {
         let object = json!({
             "apiVersion": "cdi.kubevirt.io/v1beta1",
             "kind": "DataVolume",
@@ -71,6 +84,7 @@ impl Scene {
                 "source": source,
                 "storage": {
                     "storageClassName": CLASS,
+                    "volumeName": volume,
                     "accessModes": ["ReadWriteOnce"],
                     "resources": {"requests": {"storage": "128Mi"}},
                 },

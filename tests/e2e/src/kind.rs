@@ -82,3 +82,5 @@ pub const VM: Kind = kubevirt("virtualmachines");
 pub const VMI: Kind = kubevirt("virtualmachineinstances");
 /// VirtualMachineInstanceMigration of KubeVirt.
 pub const MIGRATION: Kind = kubevirt("virtualmachineinstancemigrations");
+/// KubeVirt, its own configuration.
+pub const KUBEVIRT: Kind = kubevirt("kubevirts");

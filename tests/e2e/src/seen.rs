@@ -92,6 +92,9 @@ pub fn lines(objects: &[Value]) -> String {
     objects.iter().map(line).collect::<Vec<_>>().join(" | ")
 }
 
+/// In lines that tell nothing about a failure: KubeVirt writes several a second.
+const CHATTER: &str = r#""level":"info""#;
+
 const SHOWN: [(&str, Kind); 6] = [
     ("VirtualMachine", kind::VM),
     ("VirtualMachineInstance", kind::VMI),
@@ -128,9 +131,9 @@ pub async fn namespace(cluster: &Cluster, namespace: &str) -> Result<String> {
                 .log(namespace, pod, container)
                 .await
                 .unwrap_or_default();
-            let log: Vec<_> = log.lines().collect();
+            let log: Vec<_> = log.lines().filter(|line| !line.contains(CHATTER)).collect();
             let _ = writeln!(report, "--- {pod} {container}");
-            for line in log.iter().skip(log.len().saturating_sub(25)) {
+            for line in log.iter().skip(log.len().saturating_sub(8)) {
                 let _ = writeln!(report, "{}", line.chars().take(300).collect::<String>());
             }
         }

@@ -17,6 +17,12 @@ pub const LAUNCHER: &str = "kubevirt.io=virt-launcher";
 /// Labels of the pods that attach volumes to a running VM.
 pub const HOTPLUG: &str = "kubevirt.io=hotplug-disk";
 
+/// Label of a node: the processor that its guests get by default.
+const HOST_MODEL: &str = "host-model-cpu.node.kubevirt.io/";
+
+/// Labels of a node: processors that a guest who comes from elsewhere may have.
+const MIGRATION_MODEL: &str = "cpu-model-migration.node.kubevirt.io/";
+
 /// The plane's containerDisk with the Linux guest.
 const CONTAINER_DISK: &str = "localhost/plane/guest-disk:1";
 
@@ -148,6 +154,32 @@ impl Scene {
         Ok(line)
     }
 
+    /// The processor that QEMU emulates without KVM is on KubeVirt's list of obsolete models, for
+    /// which it never finds a migration's target: a list of our own takes the place of that one.
+    ///
+    /// # Errors
+    /// What the API server said, or that the nodes' labels do not follow.
+    pub async fn let_emulated_guests_migrate(&self) -> Result<()> {
+        let list = json!({"spec": {"configuration": {"obsoleteCPUModels": {"486": true}}}});
+        self.cluster
+            .merge(kind::KUBEVIRT, "kubevirt", "kubevirt", &list)
+            .await?;
+        let what = "every node to be a target for its emulated processor";
+        wait::until(what, Duration::from_secs(60), async || {
+            let nodes = self
+                .cluster
+                .list(kind::NODE, "", "kubevirt.io/schedulable=true")
+                .await?;
+            let without = nodes.iter().find(|node| !takes_its_own_guests(node));
+            let words = || without.map_or("no node", |node| name(node)).to_owned();
+            Ok(Look::of(
+                (!nodes.is_empty() && without.is_none()).then_some(()),
+                words,
+            ))
+        })
+        .await
+    }
+
     /// Asks for a live migration.
     ///
     /// # Errors
@@ -164,4 +196,13 @@ impl Scene {
             .await
             .map(drop)
     }
+}
+
+/// Whether a guest with this node's default processor may come to it.
+fn takes_its_own_guests(node: &Value) -> bool {
+    let Some(labels) = node["metadata"]["labels"].as_object() else {
+        return false;
+    };
+    let mut models = labels.keys().filter_map(|key| key.strip_prefix(HOST_MODEL));
+    models.any(|model| labels.contains_key(&format!("{MIGRATION_MODEL}{model}")))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Stored};
@@ -65,13 +65,22 @@ pub async fn upgrade(cluster: &Cluster, further: &[&str]) -> Result<()> {
 pub async fn install(cluster: &Cluster) -> Result<()> {
     upgrade(cluster, &[]).await?;
     wait::until("admission to answer", Duration::from_secs(60), async || {
-        Ok(match ask(cluster, &launcher_like("question")).await {
-            Ok(pod) if tolerates(&pod["spec"]) => Look::Found(()),
-            Ok(_) => Look::NotYet("a launcher pod got no toleration".to_owned()),
-            Err(e) => Look::NotYet(format!("{e:#}")),
-        })
+        let answer = ask_tolerant(cluster).await;
+        Ok(Look::of(answer.as_ref().ok().copied(), || {
+            format!("{answer:?}")
+        }))
     })
     .await
+}
+
+/// A launcher pod that admission is asked about gets the default toleration.
+///
+/// # Errors
+/// If it does not, or is refused.
+pub async fn ask_tolerant(cluster: &Cluster) -> Result<()> {
+    let pod = ask(cluster, &launcher_like("question")).await?;
+    ensure!(tolerates(&pod["spec"]), "a launcher pod got no toleration");
+    Ok(())
 }
 
 /// Has the kubelets look at vmberth's pods now: changed Secrets and ConfigMaps are in the pods at

@@ -75,6 +75,19 @@ pub async fn place_of(cluster: &Cluster, namespace: &str, claim: &str) -> Result
     Place::of(bound.with_context(held)?)
 }
 
+/// A volume of a node that nobody holds; the last one, since the scheduler begins at the front.
+///
+/// # Errors
+/// If there is none.
+pub async fn free_on(cluster: &Cluster, node: &str) -> Result<String> {
+    let volumes = cluster.list(kind::VOLUME, "", "").await?;
+    let free = volumes.iter().rev().find(|volume| {
+        volume["status"]["phase"] == "Available"
+            && Place::of(volume).is_ok_and(|place| place.node == node)
+    });
+    Ok(name(free.with_context(|| format!("no free volume on {node}"))?).to_owned())
+}
+
 /// Empties and frees the volumes of a namespace that is gone.
 ///
 /// # Errors

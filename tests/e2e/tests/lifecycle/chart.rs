@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use vmberth_e2e::pod::{TAINT, launcher_like, toleration_count};
-use vmberth_e2e::seen::text;
 use vmberth_e2e::tool::Tool;
 use vmberth_e2e::wait::{self, Look};
 use vmberth_e2e::webhook::Webhook;
@@ -19,7 +18,8 @@ const POLICY: &str = "vmberth-policy";
 
 #[test]
 fn helm_and_the_api_server_accept_the_chart() -> Result<()> {
-    Story::new("chart").with_vmberth().run(async |scene| {
+    Story::new("chart").run(async |scene| {
+        vmberth::install(&scene.cluster).await?;
         let chart = vmberth::chart().display().to_string();
         vmberth::helm(["lint", "--strict", &chart]).output().await?;
         let yaml = vmberth::rendered_yaml(&[]).await?;
@@ -32,28 +32,19 @@ fn helm_and_the_api_server_accept_the_chart() -> Result<()> {
     })
 }
 
-/// `helm upgrade` with another list, and `helm rollback`: both take effect, and no admission fails
-/// meanwhile.
+/// `helm upgrade` with another list, and `helm rollback`: both take effect. vmberth's own pods follow
+/// the policy too and are replaced, but no admission fails meanwhile.
 #[test]
 fn an_upgrade_and_a_rollback_change_the_tolerations() -> Result<()> {
-    Story::new("upgrade").with_vmberth().run(async |scene| {
+    Story::new("upgrade").run(async |scene| {
         let cluster = &scene.cluster;
-        ensure!(
-            others(scene).await? == 0,
-            "the default policy knows {OTHER}"
-        );
-        let list =
-            json!([{"key": TAINT, "operator": "Exists"}, {"key": OTHER, "operator": "Exists"}]);
-        let list = format!("policy.tolerations={list}");
+        vmberth::install(cluster).await?;
+        let list = format!("policy.tolerations={}", two_taints());
         let tally = load::admitted_during(cluster, async {
             vmberth::upgrade(cluster, &["--set-json", &list]).await?;
-            vmberth::refresh(cluster).await?;
             wait_others(scene, 1).await?;
             scene.say("upgraded: a launcher pod tolerates the other taint");
-            vmberth::helm(["rollback", vmberth::NAME, "--wait"])
-                .output()
-                .await?;
-            vmberth::refresh(cluster).await?;
+            rollback().await?;
             wait_others(scene, 0).await?;
             scene.say("rolled back: it does not any more");
             Ok(())
@@ -67,28 +58,30 @@ fn an_upgrade_and_a_rollback_change_the_tolerations() -> Result<()> {
     })
 }
 
-/// The policy alone is changed, as its file: it takes effect in the same pods.
+/// The same, where vmberth's own pods have tolerations of their own: they reload the policy and are
+/// not restarted, and a file that is no policy changes nothing.
 #[test]
 fn a_changed_policy_takes_effect_without_a_restart() -> Result<()> {
-    Story::new("policy").with_vmberth().run(async |scene| {
+    Story::new("policy").run(async |scene| {
         let cluster = &scene.cluster;
+        let own = [
+            "--set=tolerateOwnPolicy=false",
+            "--set-json",
+            &own_tolerations(),
+        ];
+        vmberth::install(cluster).await?;
+        vmberth::upgrade(cluster, &own).await?;
         let webhook = Webhook::wait(cluster).await?;
-        let map = cluster.get(kind::CONFIG_MAP, vmberth::NAME, POLICY).await?;
-        let policy = text(&map["data"]["policy.yaml"]);
-        let mut changed = vmberth::yaml(policy)?;
-        if let Some(list) = changed["tolerations"].as_array_mut() {
-            list.push(json!({"key": OTHER, "operator": "Exists"}));
-        }
-        write_policy(scene, &changed.to_string()).await?;
+
+        let list = format!("policy.tolerations={}", two_taints());
+        vmberth::upgrade(cluster, &[&own[..], &["--set-json", &list]].concat()).await?;
         wait_others(scene, 1).await?;
-        write_policy(scene, "no policy at all").await?;
-        wait_refused(&webhook).await?;
-        ensure!(
-            others(scene).await? == 1,
-            "a bad file replaced the good one before it"
-        );
-        write_policy(scene, policy).await?;
+        rollback().await?;
         wait_others(scene, 0).await?;
+        write_policy(scene, "no policy at all").await?;
+        wait_refused(scene, &webhook).await?;
+        vmberth::ask_tolerant(cluster).await?;
+
         let now = Webhook::wait(cluster).await?;
         ensure!(
             now.lives() == webhook.lives(),
@@ -96,32 +89,49 @@ fn a_changed_policy_takes_effect_without_a_restart() -> Result<()> {
             webhook.lives(),
             now.lives()
         );
-        scene.say("changed, damaged and changed back in the same pods");
+        // helm would not overwrite what somebody else wrote.
+        vmberth::uninstall().await?;
+        scene.say("changed, rolled back and damaged in the same pods");
         Ok(())
     })
 }
 
+fn two_taints() -> Value {
+    json!([{"key": TAINT, "operator": "Exists"}, {"key": OTHER, "operator": "Exists"}])
+}
+
+fn own_tolerations() -> String {
+    format!(
+        "extraTolerations={}",
+        json!([{"key": TAINT, "operator": "Exists"}])
+    )
+}
+
+async fn rollback() -> Result<()> {
+    vmberth::helm(["rollback", vmberth::NAME, "--wait"])
+        .output()
+        .await
+        .map(drop)
+}
+
 async fn write_policy(scene: &Scene, text: &str) -> Result<()> {
     let change = json!({"data": {"policy.yaml": text}});
-    scene
+    let map = scene
         .cluster
-        .merge(kind::CONFIG_MAP, vmberth::NAME, POLICY, &change)
-        .await?;
-    vmberth::refresh(&scene.cluster).await
+        .merge(kind::CONFIG_MAP, vmberth::NAME, POLICY, &change);
+    map.await.map(drop)
 }
 
 /// Every pod says that its file is not what is in force.
-async fn wait_refused(webhook: &Webhook) -> Result<()> {
-    wait::until(
-        "the webhook to refuse the bad policy",
-        Duration::from_secs(100),
-        async || {
-            let valid = webhook.count("policy_valid", &[]).await?;
-            Ok(Look::of((valid == 0.0).then_some(()), || {
-                format!("{valid} pods find it good")
-            }))
-        },
-    )
+async fn wait_refused(scene: &Scene, webhook: &Webhook) -> Result<()> {
+    let what = "the webhook to refuse the bad policy";
+    wait::until(what, Duration::from_secs(100), async || {
+        vmberth::refresh(&scene.cluster).await?;
+        let valid = webhook.count("policy_valid", &[]).await?;
+        Ok(Look::of((valid == 0.0).then_some(()), || {
+            format!("{valid} pods find it good")
+        }))
+    })
     .await
 }
 
@@ -137,6 +147,9 @@ async fn wait_others(scene: &Scene, wanted: usize) -> Result<()> {
     wait::until(&what, Duration::from_secs(100), async || {
         let found = others(scene).await?;
         in_a_row = if found == wanted { in_a_row + 1 } else { 0 };
+        if in_a_row == 0 {
+            vmberth::refresh(&scene.cluster).await?;
+        }
         Ok(Look::of((in_a_row == 8).then_some(()), || {
             format!("they have {found}")
         }))

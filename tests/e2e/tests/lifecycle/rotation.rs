@@ -10,29 +10,26 @@ use vmberth_e2e::{Scene, Story, certs, kind, load, seen, vmberth};
 /// Not one of the admissions fails, or passes without its toleration.
 #[test]
 fn no_admission_fails_while_pods_die_and_certificates_change() -> Result<()> {
-    Story::new("rotation")
-        .with_vmberth()
-        .alone()
-        .run(async |scene| {
-            let cluster = &scene.cluster;
-            let tally = load::admitted_during(cluster, async {
-                kill_one_after_the_other(scene).await?;
-                certs::rotate(cluster, "once").await?;
-                scene.say("rotated once: every pod serves a new certificate");
-                kill_all_at_once(scene).await?;
-                certs::rotate(cluster, "twice").await?;
-                scene.say("rotated twice");
-                Ok(())
-            })
-            .await?;
-            ensure!(
-                tally.admitted > 200,
-                "only {} admissions: no load",
-                tally.admitted
-            );
-            scene.say(&format!("{} admissions, none failed", tally.admitted));
+    Story::new("rotation").alone().run(async |scene| {
+        let cluster = &scene.cluster;
+        let tally = load::admitted_during(cluster, async {
+            kill_one_after_the_other(scene).await?;
+            certs::rotate(cluster, "once").await?;
+            scene.say("rotated once: every pod serves a new certificate");
+            kill_all_at_once(scene).await?;
+            certs::rotate(cluster, "twice").await?;
+            scene.say("rotated twice");
             Ok(())
         })
+        .await?;
+        ensure!(
+            tally.admitted > 200,
+            "only {} admissions: no load",
+            tally.admitted
+        );
+        scene.say(&format!("{} admissions, none failed", tally.admitted));
+        Ok(())
+    })
 }
 
 async fn kill_one_after_the_other(scene: &Scene) -> Result<()> {
