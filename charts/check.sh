@@ -34,9 +34,11 @@ for values in vmberth/ci/*.yaml; do
     lacks "$name" 'caBundle:'
     lacks "$name" 'kind: Secret'
     webhooks=$(grep -c 'failurePolicy:' "$out/$name")
+    # Pods and instances are kept away by label, templates by the label that their pods inherit.
     selectors=$(grep -c 'objectSelector:' "$out/$name")
-    if [ "$webhooks" = 8 ] && [ "$selectors" = 8 ]; then ok; else
-        bad "$name: $webhooks webhooks, $selectors object selectors; 8 of each expected"
+    templates=$(grep -c 'name: template-not-opted-out' "$out/$name")
+    if [ "$webhooks" = 8 ] && [ "$selectors" = 4 ] && [ "$templates" = 4 ]; then ok; else
+        bad "$name: $webhooks webhooks, $selectors object selectors, $templates template conditions"
     fi
     has "$name" 'name: admission.vmberth.io'
     has "$name" 'values: ["edge-ns"'

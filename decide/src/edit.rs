@@ -27,6 +27,8 @@ pub type Token = Cow<'static, str>;
 pub enum Why {
     /// The policy's list of tolerations holds it at this place.
     PolicyToleration(usize),
+    /// The object's own label opts out, and its pods would not know.
+    OptOut,
     /// It says what the other edits were.
     Record,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PolicyToleration(at) => write!(f, "policy tolerations[{at}]"),
+            Self::OptOut => write!(f, "label {} of the object", crate::names::INJECT_LABEL),
             Self::Record => f.write_str("record of the edits"),
         }
     }

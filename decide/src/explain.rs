@@ -8,13 +8,11 @@ use crate::mutate::Mutation;
 pub fn explain(result: &Result<Mutation, Denial>) -> String {
     match result {
         Err(denial) => format!("denied ({}): {denial}", denial.code()),
-        Ok(Mutation::LeftAlone(why)) => match why.warning() {
-            None => format!("left alone: {why}"),
-            Some(warning) => format!("left alone: {why}\nwarning: {warning}"),
-        },
-        Ok(Mutation::Edits(edits)) => {
-            let lines: Vec<String> = edits.iter().map(|edit| format!("edit: {edit}")).collect();
-            lines.join("\n")
+        Ok(Mutation::LeftAlone(why)) => format!("left alone: {why}"),
+        Ok(mutation @ Mutation::Edits(edits)) => {
+            let edits = edits.iter().map(|edit| format!("edit: {edit}"));
+            let warning = mutation.warning().map(|text| format!("warning: {text}"));
+            edits.chain(warning).collect::<Vec<_>>().join("\n")
         }
     }
 }

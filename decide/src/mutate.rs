@@ -3,6 +3,7 @@
 //! Idempotent: a review of the edited object yields no edit. The API server relies on it
 //! (`reinvocationPolicy: IfNeeded`), and so does `kubectl apply` of an unchanged manifest.
 
+mod metadata;
 mod opt_out;
 mod record;
 mod target;
@@ -11,7 +12,7 @@ mod tolerations;
 use std::fmt;
 
 use crate::denial::Denial;
-use crate::edit::Edit;
+use crate::edit::{Edit, Why};
 use crate::policy::Policy;
 use crate::subject::{Operation, Review};
 
@@ -35,22 +36,13 @@ pub enum LeftAlone {
     /// Its namespace is exempt by policy.
     ExemptNamespace,
     /// Its label says so.
-    OptedOut(Reach),
+    OptedOut,
     /// KubeVirt would take it back: what the owner's template says wins.
     OwnedByMachine,
     /// The user did not touch what we would change, and a running VM would have to be restarted.
     NotTouched,
     /// Everything is there already.
     Complete,
-}
-
-/// How far an opt-out goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// The object, and the pods made of it if any.
-    Whole,
-    /// Only the object: its pods will not carry the label.
-    WithoutPods,
 }
 
 /// Decides about one review.
@@ -64,8 +56,14 @@ pub fn mutate(review: &Review<'_>, policy: &Policy) -> Result<Mutation, Denial> 
     if policy.exempts(&review.namespace) {
         return Ok(Mutation::LeftAlone(LeftAlone::ExemptNamespace));
     }
-    if let OptOut::Yes(reach) = opt_out::of(&review.object)? {
-        return Ok(Mutation::LeftAlone(LeftAlone::OptedOut(reach)));
+    let opted_out = || Mutation::LeftAlone(LeftAlone::OptedOut);
+    match opt_out::of(review)? {
+        OptOut::No => {}
+        OptOut::Yes => return Ok(opted_out()),
+        OptOut::ToTemplate => {
+            let copy = opt_out::to_template(&target);
+            return Ok(copy.map_or_else(opted_out, |edit| recorded(vec![edit], &target)));
+        }
     }
     if target.owned_by_machine {
         return Ok(Mutation::LeftAlone(LeftAlone::OwnedByMachine));
@@ -73,12 +71,16 @@ pub fn mutate(review: &Review<'_>, policy: &Policy) -> Result<Mutation, Denial> 
     if review.operation == Operation::Update && !touched(review, &target) {
         return Ok(Mutation::LeftAlone(LeftAlone::NotTouched));
     }
-    let mut edits = tolerations::inject(&target, policy);
+    let edits = tolerations::inject(&target, policy);
     if edits.is_empty() {
         return Ok(Mutation::LeftAlone(LeftAlone::Complete));
     }
+    Ok(recorded(edits, &target))
+}
+
+fn recorded(mut edits: Vec<Edit>, target: &Target<'_>) -> Mutation {
     edits.extend(record::of(&edits, target.metadata));
-    Ok(Mutation::Edits(edits))
+    Mutation::Edits(edits)
 }
 
 /// Whether this update changes what we would change. Changing a running VM's template beyond that would raise
@@ -88,25 +90,23 @@ fn touched(review: &Review<'_>, target: &Target<'_>) -> bool {
         .old
         .as_ref()
         .and_then(|old| Target::of(old, review.operation));
-    old.is_none_or(|old| old.tolerations != target.tolerations)
+    old.is_none_or(|old| {
+        // An empty list is as good as none: a client that writes one has not touched it.
+        old.tolerations.unwrap_or_default() != target.tolerations.unwrap_or_default()
+    })
 }
 
-impl LeftAlone {
-    /// What the user should know and act on, if anything.
+impl Mutation {
+    /// What the user should know, if anything.
     #[must_use]
-    pub fn warning(self) -> Option<&'static str> {
-        match self {
-            Self::OptedOut(Reach::WithoutPods) => Some(
-                "vmberth.io/inject=false stands on the object only, so its pods still get what the policy says; \
-                 put the label on the template's metadata to keep them as they are",
-            ),
-            Self::NotOurs
-            | Self::ExemptNamespace
-            | Self::OptedOut(Reach::Whole)
-            | Self::OwnedByMachine
-            | Self::NotTouched
-            | Self::Complete => None,
-        }
+    pub fn warning(&self) -> Option<&'static str> {
+        let Self::Edits(edits) = self else {
+            return None;
+        };
+        edits.iter().any(|edit| edit.why == Why::OptOut).then_some(
+            "vmberth.io/inject=false was copied to the template, where pods inherit it; \
+             tolerations that are there already stay",
+        )
     }
 }
 
@@ -115,7 +115,7 @@ impl fmt::Display for LeftAlone {
         f.write_str(match self {
             Self::NotOurs => "not an object of a VM",
             Self::ExemptNamespace => "namespace is exempt by policy",
-            Self::OptedOut(_) => "label vmberth.io/inject says false",
+            Self::OptedOut => "label vmberth.io/inject says false",
             Self::OwnedByMachine => "the VirtualMachine that owns it decides",
             Self::NotTouched => "the update does not touch what would be changed",
             Self::Complete => "everything is there already",

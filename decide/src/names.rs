@@ -5,8 +5,8 @@ pub const POLICY_API_VERSION: &str = "vmberth.io/v1alpha1";
 /// Kind of the policy file. Written by the chart; read by [`crate::policy`].
 pub const POLICY_KIND: &str = "Policy";
 
-/// Opt-out label. Written by users on an object or a namespace; read by the chart's selectors (namespace and
-/// object) and by [`crate::mutate`] (object).
+/// Opt-out label. Written by users on a namespace, a template, an instance or a pod, and on a VirtualMachine, from
+/// where [`crate::mutate`] copies it to the template; read by the chart's selectors and by [`crate::mutate`].
 pub const INJECT_LABEL: &str = "vmberth.io/inject";
 /// Annotation that says what was changed and why. Written by [`crate::mutate`]; read by people and by the
 /// next review of the same object.

@@ -144,15 +144,26 @@ fn metadata() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Metadata of a template, which may lack anything.
+fn template_metadata() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!(null)),
+        junk().prop_map(|future| json!({ "future": future })),
+        Just(json!({"labels": null})),
+        Just(json!({"labels": {"a": "b"}})),
+        Just(json!({"labels": {"vmberth.io/inject": "false"}})),
+    ]
+}
+
 fn objects() -> impl Strategy<Value = (Kind, Value)> {
     (
         prop::sample::select(KINDS.to_vec()),
         metadata(),
         placement(),
-        junk(),
+        template_metadata(),
     )
-        .prop_map(|(kind, metadata, placement, future)| {
-            let template = json!({"metadata": {"future": future}, "spec": placement});
+        .prop_map(|(kind, metadata, placement, of_template)| {
+            let template = json!({"metadata": of_template, "spec": placement});
             let spec = match kind {
                 Kind::Pod | Kind::VirtualMachineInstance | Kind::Other => placement,
                 Kind::VirtualMachine | Kind::ReplicaSet => {
@@ -214,8 +225,27 @@ proptest! {
     }
 
     #[test]
+    fn opt_out_reaches_the_pods_and_nothing_else_is_changed((kind, mut object) in objects(), policy in policies(), update in any::<bool>()) {
+        object["metadata"]["labels"]["vmberth.io/inject"] = "false".into();
+        let operation = if update { Operation::Update } else { Operation::Create };
+        let first = edits(kind, operation, &object, &policy).unwrap();
+        let before = object.clone();
+        apply(&mut object, &first);
+        prop_assert_eq!(edits(kind, operation, &object, &policy), Some(Vec::new()));
+        let metadata = match kind {
+            Kind::Pod | Kind::VirtualMachineInstance | Kind::Other => "/metadata",
+            Kind::VirtualMachine | Kind::ReplicaSet => "/spec/template/metadata",
+            Kind::Pool => "/spec/virtualMachineTemplate/spec/template/metadata",
+        };
+        prop_assert_eq!(&object.pointer(metadata).unwrap()["labels"]["vmberth.io/inject"], "false");
+        undo(&mut object, &before, &first);
+        prop_assert_eq!(object.to_string(), before.to_string());
+    }
+
+    #[test]
     fn every_toleration_of_the_policy_is_there_afterwards((kind, mut object) in objects(), policy in policies()) {
         prop_assume!(kind != Kind::Other);
+        prop_assume!(!object.to_string().contains("vmberth.io/inject"));
         let edits = edits(kind, Operation::Create, &object, &policy).unwrap();
         apply(&mut object, &edits);
         let path = match kind {

@@ -64,12 +64,11 @@ pub fn review(uid: &str, verdict: &Result<Mutation, Denial>) -> Result<Vec<u8>, 
     };
     let warning: Option<[&'static str; 1]>;
     match verdict {
-        Ok(Mutation::Edits(edits)) => {
+        Ok(Mutation::LeftAlone(_)) => {}
+        Ok(mutation @ Mutation::Edits(edits)) => {
             answer.patch_type = Some("JSONPatch");
             answer.patch = Some(STANDARD.encode(serde_json::to_vec(&patch::of(edits))?));
-        }
-        Ok(Mutation::LeftAlone(why)) => {
-            warning = why.warning().map(|text| [text]);
+            warning = mutation.warning().map(|text| [text]);
             answer.warnings = warning.as_ref().map_or(&[], |warning| warning);
         }
         Err(denial) => {

@@ -1,15 +1,15 @@
 //! The annotation that says what was changed and why.
 //!
 //! It stands on the object that was changed, never on a template's metadata: from there it would travel to
-//! instances and pods that were not changed, and an UPDATE would touch the template of a running VM.
+//! instances and pods that were not changed.
 //! The form is one entry for each edit, `<path>+=<what> (<why>)`, joined by `; `; an entry is written once, so the
 //! annotation of a copied manifest or of an instance whose pod is edited too grows by what is new only.
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::edit::{Edit, Token, Why};
+use crate::edit::{Edit, Why};
 use crate::names;
 use crate::view::Metadata;
 
@@ -23,13 +23,12 @@ pub(super) fn of(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<Edit
     if text == before {
         return None;
     }
-    let name = names::INJECTED_ANNOTATION;
-    let (path, value): (&[&'static str], Value) = match (metadata, annotations) {
-        (None, _) => (&["metadata"], json!({ "annotations": { name: text } })),
-        (_, None) => (&["metadata", "annotations"], json!({ name: text })),
-        (_, Some(_)) => (&["metadata", "annotations", name], Value::from(text)),
-    };
-    let path = path.iter().copied().map(Token::Borrowed).collect();
+    let (path, value) = super::metadata::entry(
+        &["metadata"],
+        metadata.is_some().then_some(annotations.is_some()),
+        ["annotations", names::INJECTED_ANNOTATION],
+        Value::from(text),
+    );
     Some(Edit {
         path,
         value,

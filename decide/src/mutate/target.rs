@@ -14,8 +14,19 @@ pub(super) struct Target<'v> {
     pub(super) tolerations: Option<&'v [Toleration<'v>]>,
     /// Metadata of the object itself.
     pub(super) metadata: Option<&'v Metadata<'v>>,
+    /// Metadata that instances and their pods inherit; `None` if the object has no template.
+    pub(super) template: Option<Template<'v>>,
     /// Whether a VirtualMachine overrules the object.
     pub(super) owned_by_machine: bool,
+}
+
+/// Metadata of the template of instances.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Template<'v> {
+    /// Where it stands.
+    pub(super) path: &'static [&'static str],
+    /// What stands there; `None` if absent or null.
+    pub(super) metadata: Option<&'v Metadata<'v>>,
 }
 
 impl<'v> Target<'v> {
@@ -42,21 +53,25 @@ impl<'v> Target<'v> {
             View::Machine(machine) if write => {
                 let template = machine.spec.as_ref()?.template.as_ref()?;
                 let path = &["spec", "template", "spec"];
-                Some(Self::new(
-                    path,
-                    template.spec.as_ref()?,
-                    machine.metadata.as_ref(),
-                ))
+                let metadata = machine.metadata.as_ref();
+                let target = Self::new(path, template.spec.as_ref()?, metadata);
+                let path = &["spec", "template", "metadata"];
+                Some(target.with_template(path, template.metadata.as_ref()))
             }
             View::Pool(pool) if write => {
                 let machine = pool.spec.as_ref()?.machine.as_ref()?;
                 let template = machine.spec.as_ref()?.template.as_ref()?;
                 let path = &["spec", "virtualMachineTemplate", "spec", "template", "spec"];
-                Some(Self::new(
-                    path,
-                    template.spec.as_ref()?,
-                    pool.metadata.as_ref(),
-                ))
+                let metadata = pool.metadata.as_ref();
+                let target = Self::new(path, template.spec.as_ref()?, metadata);
+                let path = &[
+                    "spec",
+                    "virtualMachineTemplate",
+                    "spec",
+                    "template",
+                    "metadata",
+                ];
+                Some(target.with_template(path, template.metadata.as_ref()))
             }
             View::Pod(_) | View::Instance(_) | View::Machine(_) | View::Pool(_) | View::Other => {
                 None
@@ -84,8 +99,18 @@ impl<'v> Target<'v> {
             spec,
             tolerations,
             metadata,
+            template: None,
             owned_by_machine: false,
         }
+    }
+
+    fn with_template(
+        self,
+        path: &'static [&'static str],
+        metadata: Option<&'v Metadata<'v>>,
+    ) -> Self {
+        let template = Some(Template { path, metadata });
+        Self { template, ..self }
     }
 }
 

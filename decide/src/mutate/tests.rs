@@ -28,6 +28,7 @@ fn vm(metadata: &Value, template_labels: &Value, tolerations: &Value) -> Value {
 }
 
 const EDIT: &str = "edit: spec.tolerations+=cmk (policy tolerations[0])";
+const OPTED_OUT: &str = "left alone: label vmberth.io/inject says false";
 const VM_EDIT: &str = "edit: spec.template.spec.tolerations+=cmk (policy tolerations[0])";
 
 #[rstest]
@@ -58,7 +59,8 @@ fn pods_by_role(#[case] labels: Value, #[case] ours: bool) {
 #[case::there_already(json!({}), json!([{"key": "cmk", "operator": "Exists"}]), "left alone: everything is there already")]
 #[case::keyless(json!({}), json!([{"operator": "Exists"}]), "left alone: everything is there already")]
 #[case::label_true(json!({"labels": {"vmberth.io/inject": "true"}}), json!(null), VM_EDIT)]
-#[case::opted_out(json!({"labels": {"vmberth.io/inject": "false"}}), json!(null), "left alone: label vmberth.io/inject says false\nwarning: ")]
+#[case::opted_out(json!({"labels": {"vmberth.io/inject": "false"}}), json!(null),
+    "edit: spec.template.metadata.labels[vmberth.io/inject]+=vmberth.io/inject=false (label vmberth.io/inject of the object)")]
 #[case::label_unclear(json!({"labels": {"vmberth.io/inject": "no"}}), json!(null),
     "denied (422): metadata.labels[vmberth.io/inject]: found \"no\", expected \"true\" or \"false\"")]
 fn machines_on_create(#[case] metadata: Value, #[case] tolerations: Value, #[case] expected: &str) {
@@ -72,7 +74,7 @@ fn machines_on_create(#[case] metadata: Value, #[case] tolerations: Value, #[cas
 #[rstest]
 #[case::untouched_without(json!(null), json!(null), "left alone: the update does not touch")]
 #[case::untouched_with_others(json!([{"key": "a"}]), json!([{"key": "a"}]), "left alone: the update does not touch")]
-#[case::null_is_as_good_as_absent(json!(null), json!(null), "left alone: the update does not touch")]
+#[case::empty_is_as_good_as_null(json!(null), json!([]), "left alone: the update does not touch")]
 #[case::others_added(json!(null), json!([{"key": "a"}]), VM_EDIT)]
 #[case::ours_taken_away(json!([{"key": "cmk", "operator": "Exists"}]), json!(null), VM_EDIT)]
 #[case::others_changed_ours_kept(json!([{"key": "a"}]), json!([{"key": "cmk", "operator": "Exists"}]), "left alone: everything")]
@@ -86,15 +88,76 @@ fn machines_on_update(#[case] old: Value, #[case] new: Value, #[case] expected: 
     assert!(text.starts_with(expected), "{text}");
 }
 
-#[test]
-fn label_of_the_template_keeps_pods_out_too() {
-    let vm = vm(
-        &json!({}),
-        &json!({"vmberth.io/inject": "false"}),
-        &json!(null),
-    );
+#[rstest]
+#[case::template_says_false(json!(null), json!("false"), OPTED_OUT)]
+#[case::both_say_false(json!("false"), json!("false"), OPTED_OUT)]
+#[case::template_overrules_false(json!("false"), json!("true"), VM_EDIT)]
+#[case::template_overrules_true(json!("true"), json!("false"), OPTED_OUT)]
+#[case::bad_in_template(json!("false"), json!("?"), "denied (422): spec.template.metadata.labels[vmberth.io/inject]: found \"?\"")]
+fn label_of_the_template_counts(#[case] own: Value, #[case] inner: Value, #[case] expected: &str) {
+    let own = json!({"labels": {"vmberth.io/inject": own}});
+    let vm = vm(&own, &json!({"vmberth.io/inject": inner}), &json!(null));
     let text = review(Kind::VirtualMachine, Operation::Create, &vm, None);
-    assert_eq!(text, "left alone: label vmberth.io/inject says false");
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[rstest]
+#[case::no_metadata(json!(null), "spec.template.metadata+=")]
+#[case::no_labels(json!({}), "spec.template.metadata.labels+=")]
+#[case::other_labels(json!({"labels": {"a": "b"}}), "spec.template.metadata.labels[vmberth.io/inject]+=")]
+fn label_of_a_machine_is_copied_where_pods_inherit_it(#[case] template: Value, #[case] path: &str) {
+    let metadata = json!({"labels": {"vmberth.io/inject": "false"}});
+    let mut new = vm(&json!({}), &json!({}), &json!(null));
+    new["spec"]["template"]["metadata"] = template;
+    let old = new.clone();
+    new["metadata"] = metadata;
+    for (operation, old) in [(Operation::Create, None), (Operation::Update, Some(&old))] {
+        let text = review(Kind::VirtualMachine, operation, &new, old);
+        assert!(text.starts_with(&format!("edit: {path}")), "{text}");
+        assert!(
+            text.contains("\nwarning: vmberth.io/inject=false was copied"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn unclear_label_that_an_update_leaves_as_it_was_denies_nothing() {
+    let unclear = json!({"labels": {"vmberth.io/inject": "no"}});
+    let old = vm(&unclear, &json!({}), &json!(null));
+    let new = vm(&unclear, &json!({"a": "b"}), &json!(null));
+    let text = review(Kind::VirtualMachine, Operation::Update, &new, Some(&old));
+    assert!(
+        text.starts_with("left alone: the update does not touch"),
+        "{text}"
+    );
+    let fresh = vm(&json!({}), &json!({}), &json!(null));
+    let text = review(Kind::VirtualMachine, Operation::Update, &new, Some(&fresh));
+    assert!(text.starts_with("denied (422)"), "{text}");
+}
+
+#[rstest]
+#[case::pool(json!({"vmberth.io/inject": "false"}), json!({}))]
+#[case::its_machines(json!({}), json!({"vmberth.io/inject": "false"}))]
+fn label_of_a_pool_is_copied_to_the_innermost_template(#[case] own: Value, #[case] machine: Value) {
+    let machine = vm(&json!({"labels": machine}), &json!({}), &json!(null));
+    let pool = json!({"metadata": {"labels": own}, "spec": {"virtualMachineTemplate": machine}});
+    let text = review(Kind::Pool, Operation::Create, &pool, None);
+    let path = "spec.virtualMachineTemplate.spec.template.metadata.labels";
+    assert!(text.starts_with(&format!("edit: {path}")), "{text}");
+}
+
+#[test]
+fn label_of_an_instance_is_inherited_by_its_pods() {
+    let labels = json!({"vmberth.io/inject": "false"});
+    let instance = json!({"metadata": {"labels": labels}, "spec": {"domain": {}}});
+    let text = review(
+        Kind::VirtualMachineInstance,
+        Operation::Create,
+        &instance,
+        None,
+    );
+    assert_eq!(text, OPTED_OUT);
 }
 
 #[test]
