@@ -20,18 +20,23 @@ filter=("$@")
 }
 
 # Binaries are named by cargo on standard error: Executable tests/x.rs (PATH).
+built=$(mktemp)
+if ! cargo test --locked -p vmberth-e2e --test without --test stories --test lifecycle --no-run \
+    2>"$built"; then
+    cat "$built" >&2
+    exit 1
+fi
 binary() {
-    cargo test --locked -p vmberth-e2e --test "$1" --no-run 2>&1 |
-        tee /dev/stderr | sed -n 's/^ *Executable .*(\(.*\))$/\1/p'
+    sed -n "s|^ *Executable tests/$1.*(\(.*\))\$|\1|p" "$built"
 }
-binaries=()
-for name in without stories lifecycle; do
-    binaries+=("$(binary "$name" 2> >(grep -E '^(error|warning)' >&2))")
-done
 
-images/build.sh
-E2E_TAG=$(images/build.sh --print-tag)
-"$PLANE" load-images "${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}"/*-"$E2E_TAG".tar
+# Images of this checkout, or those of the tag in $E2E_TAG, which are loaded already.
+if [ -z "${E2E_TAG:-}" ]; then
+    images/build.sh
+    E2E_TAG=$(images/build.sh --print-tag)
+    # shellcheck disable=SC2046 # one word for each archive
+    "$PLANE" load-images $(images/build.sh --print-archives)
+fi
 
 E2E_TIMES=$(mktemp)
 finish() {
@@ -39,7 +44,7 @@ finish() {
     printf '\n--- end-to-end stories\n'
     cat "$E2E_TIMES"
     printf '%6d s  in all\n' "$SECONDS"
-    rm -f "$E2E_TIMES"
+    rm -f "$E2E_TIMES" "$built"
     exit "$code"
 }
 trap finish EXIT
@@ -52,6 +57,6 @@ trap finish EXIT
 tell() {
     "$PLANE" shell -- "$1" --test-threads="$2" "${filter[@]}"
 }
-tell "${binaries[0]}" 3
-tell "${binaries[1]}" 4
-tell "${binaries[2]}" 1
+tell "$(binary without)" 3
+tell "$(binary stories)" 4
+tell "$(binary lifecycle)" 1

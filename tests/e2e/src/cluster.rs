@@ -199,6 +199,14 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// Whether the API server said that there is no such object.
+#[must_use]
+pub fn is_missing(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Refused>()
+        .is_some_and(|refused| refused.code == 404)
+}
+
 fn path(kind: Kind, namespace: &str) -> String {
     match namespace {
         "" => format!("{}/{}", kind.api, kind.plural),

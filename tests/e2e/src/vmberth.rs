@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Stored};
+use crate::cluster::{self, Cluster, Stored};
 use crate::kind;
 use crate::pod::{launcher_like, tolerates};
 use crate::seen::{self, text};
@@ -92,9 +92,16 @@ pub async fn refresh(cluster: &Cluster) -> Result<()> {
     for pod in cluster.list(kind::POD, NAME, "").await? {
         let version = text(&pod["metadata"]["resourceVersion"]);
         let touched = json!({"metadata": {"annotations": {"e2e/touched": version}}});
-        cluster
-            .merge(kind::POD, NAME, seen::name(&pod), &touched)
-            .await?;
+        let touch = cluster.merge(kind::POD, NAME, seen::name(&pod), &touched);
+        // A pod that ends meanwhile needs nothing any more.
+        let answer = touch.await;
+        answer.or_else(|e| {
+            if cluster::is_missing(&e) {
+                Ok(Value::Null)
+            } else {
+                Err(e)
+            }
+        })?;
     }
     Ok(())
 }
