@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use clap::Parser;
 use jiff::SignedDuration;
 use thiserror::Error;
-use vmberth_serve::args::{LogFormat, ServeArgs};
+use vmberth_serve::args::LogArgs;
 use vmberth_serve::build;
 
 use crate::plan::Settings;
@@ -54,19 +54,9 @@ pub struct Args {
     /// How long certificates live.
     #[command(flatten)]
     pub lifetimes: Lifetimes,
-    /// Form of the log lines.
-    #[arg(long, env = "VMBERTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
-    pub log_format: LogFormat,
-    /// Lowest level that is logged, or a filter as of tracing's EnvFilter.
-    #[arg(long, env = "VMBERTH_LOG_LEVEL", default_value = "info")]
-    pub log_level: String,
-}
-
-/// The shell's flags at their defaults; we use only those about logs.
-#[derive(Debug, Parser)]
-struct Shell {
+    /// How to log.
     #[command(flatten)]
-    serve: ServeArgs,
+    pub log: LogArgs,
 }
 
 /// The flags that are durations, written like 720h or 10m.
@@ -120,16 +110,6 @@ pub enum Invalid {
 }
 
 impl Args {
-    /// Our flags in the form in which the shell sets up logs.
-    pub fn shell(&self) -> ServeArgs {
-        let shell = Shell::parse_from(["vmberth-certs"]).serve;
-        ServeArgs {
-            log_format: self.log_format,
-            log_level: self.log_level.clone(),
-            ..shell
-        }
-    }
-
     /// What the plan needs of the flags.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use vmberth_serve::{logs, tls};
 fn main() -> anyhow::Result<ExitCode> {
     tls::install_provider();
     let args = Args::parse();
-    logs::init(&args.shell())?;
+    logs::init(&args.log)?;
     // One thread: a handful of requests a minute, and each thread costs memory on a small node.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -4,6 +4,9 @@ use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::plan::{Observed, Step};
 
+/// Prefix of every metric of this binary.
+pub const PREFIX: &str = "vmberth_certs";
+
 /// Handles of all metrics.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -20,31 +23,29 @@ impl Metrics {
     /// # Errors
     /// When a name is taken already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let name = |name: &str| format!("{PREFIX}_{name}");
         let metrics = Self {
             expiry: IntGaugeVec::new(
                 Opts::new(
-                    "vmberth_certs_certificate_expiry_timestamp_seconds",
+                    name("certificate_expiry_timestamp_seconds"),
                     "Unix time at which a certificate ends: kind ca (the one that signs) or leaf.",
                 ),
                 &["kind"],
             )?,
             trusted: IntGauge::new(
-                "vmberth_certs_trusted_authorities",
+                name("trusted_authorities"),
                 "CAs in the trust bundle; more than one while a rotation is under way.",
             )?,
             steps: IntCounterVec::new(
-                Opts::new("vmberth_certs_steps_total", "Changes made, by step."),
+                Opts::new(name("steps_total"), "Changes made, by step."),
                 &["step"],
             )?,
             failures: IntCounterVec::new(
-                Opts::new(
-                    "vmberth_certs_failures_total",
-                    "What failed and is tried again.",
-                ),
+                Opts::new(name("failures_total"), "What failed and is tried again."),
                 &["part"],
             )?,
             leader: IntGauge::new(
-                "vmberth_certs_leader",
+                name("leader"),
                 "1 if this replica holds the Lease and acts.",
             )?,
         };
@@ -80,9 +81,14 @@ impl Metrics {
         self.failures.with_label_values(&[part]).inc();
     }
 
-    /// Says whether we act.
+    /// Says whether we act. Who does not act sees nothing, and what it saw last would grow old: an alert would
+    /// find a certificate that is long renewed.
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+        if !leads {
+            self.expiry.reset();
+            self.trusted.set(0);
+        }
     }
 }
 

@@ -12,14 +12,14 @@ use kube::{Api, Client, Resource};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use vmberth_serve::admin::{self, Admin};
-use vmberth_serve::metrics::ServeMetrics;
+use vmberth_serve::metrics::ProcessMetrics;
 use vmberth_serve::ready::Ready;
 use vmberth_serve::shutdown::Shutdown;
 
 use crate::args::Args;
 use crate::install::Configurations;
 use crate::lease::Candidate;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::reconcile::Reconciler;
 use crate::store::Store;
 
@@ -37,11 +37,16 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("--admin-listen {}", args.admin_listen))?;
     let shutdown = Shutdown::default();
-    let plain =
-        axum::serve(port, admin::app(plain_port(registry, ready)?)).with_graceful_shutdown({
-            let shutdown = shutdown.clone();
-            async move { shutdown.begun().await }
-        });
+    let process = ProcessMetrics::register(&registry, metrics::PREFIX)?;
+    let admin = Admin {
+        registry,
+        ready,
+        process,
+    };
+    let plain = axum::serve(port, admin::app(admin)).with_graceful_shutdown({
+        let shutdown = shutdown.clone();
+        async move { shutdown.begun().await }
+    });
 
     let client = Client::try_default()
         .await
@@ -75,17 +80,6 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
         ended = async { tokio::try_join!(work, served) } => ended.map(|_| ()),
         signals = shutdown.follow_signals() => signals.context("signals cannot be followed"),
     }
-}
-
-/// Health and our metrics. The shell's own metrics are about its TLS port, which we do not have:
-/// they go into a registry that nobody shows.
-fn plain_port(registry: Registry, ready: Ready) -> prometheus::Result<Admin> {
-    let metrics = ServeMetrics::register(&Registry::new(), "vmberth_certs")?;
-    Ok(Admin {
-        registry,
-        ready,
-        metrics,
-    })
 }
 
 /// Something happens to the Secrets or the configurations. Only metadata travels: the content is

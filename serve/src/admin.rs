@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use crate::metrics::ServeMetrics;
+use crate::metrics::ProcessMetrics;
 use crate::ready::Ready;
 
 /// What the plain port shows.
@@ -17,8 +17,8 @@ pub struct Admin {
     pub registry: Registry,
     /// Whether requests may be sent.
     pub ready: Ready,
-    /// The shell's own handles.
-    pub metrics: ServeMetrics,
+    /// What is measured at each scrape.
+    pub process: ProcessMetrics,
 }
 
 /// Routes of the plain port.
@@ -45,9 +45,7 @@ async fn readiness(State(admin): State<Admin>) -> Response {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    if let Some(bytes) = resident_memory() {
-        admin.metrics.resident_memory.set(bytes);
-    }
+    admin.process.measure();
     let mut text = Vec::new();
     let encoder = TextEncoder::new();
     match encoder.encode(&admin.registry.gather(), &mut text) {
@@ -60,24 +58,5 @@ async fn metrics(State(admin): State<Admin>) -> Response {
             tracing::error!(%error, "metrics could not be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
-    }
-}
-
-fn resident_memory() -> Option<i64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn resident_memory_is_read() {
-        assert!(resident_memory().is_some_and(|bytes| bytes > 100_000));
     }
 }

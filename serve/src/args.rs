@@ -41,11 +41,11 @@ pub struct ServeArgs {
     #[arg(long, env = "VMBERTH_REQUEST_TIMEOUT", default_value = "8", value_parser = seconds)]
     pub request_timeout: Duration,
 
-    /// Longest TLS handshake, and longest header of a request, in seconds.
+    /// Longest TLS handshake, and longest wait for the whole header of an HTTP/1.1 request, in seconds.
     #[arg(long, env = "VMBERTH_HANDSHAKE_TIMEOUT", default_value = "5", value_parser = seconds)]
     pub handshake_timeout: Duration,
 
-    /// Longest silence on a connection, in seconds; more than the API server's 90 for idle connections.
+    /// Longest silence on an HTTP/2 connection, in seconds; more than the API server's 90 for idle connections.
     #[arg(long, env = "VMBERTH_IDLE_TIMEOUT", default_value = "120", value_parser = seconds)]
     pub idle_timeout: Duration,
 
@@ -65,6 +65,14 @@ pub struct ServeArgs {
     #[arg(long, env = "VMBERTH_BODY_BUDGET", default_value_t = 14 << 20)]
     pub body_budget: u32,
 
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// How to log; of every program, also of one that serves nothing.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
     /// Form of the log lines.
     #[arg(long, env = "VMBERTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,

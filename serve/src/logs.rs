@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{LogFormat, ServeArgs};
+use crate::args::{LogArgs, LogFormat};
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// If the filter cannot be parsed or logging was set up before.
-pub fn init(args: &ServeArgs) -> Result<(), LogError> {
+pub fn init(args: &LogArgs) -> Result<(), LogError> {
     let filter = EnvFilter::builder().parse(&args.log_level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

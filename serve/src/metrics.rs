@@ -17,8 +17,12 @@ pub struct ServeMetrics {
     pub connections_refused: IntCounter,
     /// Unix time at which the served certificate ends.
     pub certificate_expiry: IntGauge,
-    /// Resident memory, set at each scrape.
-    pub resident_memory: IntGauge,
+}
+
+/// What every program of ours shows of itself: its build and its memory.
+#[derive(Debug, Clone)]
+pub struct ProcessMetrics {
+    resident_memory: IntGauge,
 }
 
 /// Why a handshake failed.
@@ -67,7 +71,6 @@ impl ServeMetrics {
             "Connections closed because there were too many.",
         )?;
         registry.register(Box::new(refused.clone()))?;
-        register_build_info(registry, prefix)?;
         Ok(Self {
             requests: counter(
                 "requests_total",
@@ -89,10 +92,6 @@ impl ServeMetrics {
             certificate_expiry: gauge(
                 format!("{prefix}_certificate_expiry_timestamp_seconds"),
                 "Unix time at which the served certificate ends.",
-            )?,
-            resident_memory: gauge(
-                "process_resident_memory_bytes".to_owned(),
-                "Resident memory of the process.",
             )?,
         })
     }
@@ -133,15 +132,53 @@ impl HandshakeFailure {
     }
 }
 
-fn register_build_info(registry: &Registry, prefix: &str) -> prometheus::Result<()> {
-    let info = IntGaugeVec::new(
-        Opts::new(
-            format!("{prefix}_build_info"),
-            "Always 1; the labels say which build this is.",
-        ),
-        &["version", "revision"],
-    )?;
-    info.with_label_values(&[build::VERSION, build::REVISION])
-        .set(1);
-    registry.register(Box::new(info))
+impl ProcessMetrics {
+    /// Registers `<prefix>_build_info`, and the memory under the name that all processes have in common.
+    ///
+    /// # Errors
+    /// If a name is invalid or already taken in this registry.
+    pub fn register(registry: &Registry, prefix: &str) -> prometheus::Result<Self> {
+        let info = IntGaugeVec::new(
+            Opts::new(
+                format!("{prefix}_build_info"),
+                "Always 1; the labels say which build this is.",
+            ),
+            &["version", "revision"],
+        )?;
+        info.with_label_values(&[build::VERSION, build::REVISION])
+            .set(1);
+        registry.register(Box::new(info))?;
+        let resident_memory = IntGauge::new(
+            "process_resident_memory_bytes",
+            "Resident memory of the process.",
+        )?;
+        registry.register(Box::new(resident_memory.clone()))?;
+        Ok(Self { resident_memory })
+    }
+
+    /// Measures what is only known at the moment; called at each scrape.
+    pub fn measure(&self) {
+        if let Some(bytes) = resident_memory() {
+            self.resident_memory.set(bytes);
+        }
+    }
+}
+
+fn resident_memory() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_read() {
+        assert!(resident_memory().is_some_and(|bytes| bytes > 100_000));
+    }
 }

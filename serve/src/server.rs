@@ -16,8 +16,8 @@ use crate::accept::Acceptor;
 use crate::admin::{self, Admin};
 use crate::args::ServeArgs;
 use crate::limits::{self, Limits};
-use crate::metrics::ServeMetrics;
-use crate::ready::Ready;
+use crate::metrics::{ProcessMetrics, ServeMetrics};
+use crate::ready::{Condition, Ready};
 use crate::shutdown::Shutdown;
 use crate::tls::{Certificate, TlsError};
 
@@ -43,6 +43,10 @@ pub struct Server {
     args: ServeArgs,
     app: Router,
     admin: Admin,
+    metrics: ServeMetrics,
+    // Added before the plain port answers, so that it never says ready too early.
+    certificate: Condition,
+    running: Condition,
     tls_port: TcpListener,
     admin_port: TcpListener,
 }
@@ -86,15 +90,23 @@ impl Server {
         let metrics = ServeMetrics::register(&parts.registry, parts.metrics_prefix)?;
         let tls_port = listen(args.listen).await?;
         let admin_port = listen(args.admin_listen).await?;
+        let process = ProcessMetrics::register(&parts.registry, parts.metrics_prefix)?;
+        let (certificate, running) = (
+            parts.ready.condition("certificate"),
+            parts.ready.condition("running"),
+        );
         let admin = Admin {
             registry: parts.registry,
             ready: parts.ready,
-            metrics,
+            process,
         };
         Ok(Self {
             args,
             app: parts.app,
             admin,
+            metrics,
+            certificate,
+            running,
             tls_port,
             admin_port,
         })
@@ -121,19 +133,18 @@ impl Server {
     /// # Errors
     /// If no certificate comes in time or a port cannot be served any longer.
     pub async fn run(self, shutdown: &Shutdown) -> Result<(), ServeError> {
-        let Self {
-            args,
-            app,
-            admin,
-            tls_port,
-            admin_port,
-        } = self;
         let admin_handle = Handle::<SocketAddr>::new();
-        let plain = axum_server::Server::from_listener(admin_port)
+        let plain = axum_server::Server::from_listener(self.admin_port)
             .handle(admin_handle.clone())
-            .serve(admin::app(admin.clone()).into_make_service());
+            .serve(admin::app(self.admin).into_make_service());
+        let secured = Secured {
+            args: &self.args,
+            metrics: &self.metrics,
+            certificate: self.certificate,
+            running: self.running,
+        };
         let secured = async {
-            let result = serve_tls(&args, app, &admin, tls_port, shutdown).await;
+            let result = secured.serve(self.app, self.tls_port, shutdown).await;
             admin_handle.shutdown();
             admin_handle.graceful_shutdown(Some(Duration::ZERO));
             result
@@ -148,50 +159,58 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     bound.map_err(|source| ServeError::Bind { address, source })
 }
 
-async fn serve_tls(
-    args: &ServeArgs,
-    app: Router,
-    admin: &Admin,
-    port: TcpListener,
-    shutdown: &Shutdown,
-) -> Result<(), ServeError> {
-    let ready = admin.ready.condition("certificate");
-    let running = admin.ready.condition("running");
-    let mut certificate = Certificate::new(&args.tls_dir, admin.metrics.clone());
-    tokio::select! {
-        loaded = first_certificate(&mut certificate, args) => loaded?,
-        () = shutdown.begun() => return Ok(()),
-    }
-    let handle = Handle::new();
-    let acceptor = Acceptor::new(certificate.config()?, args, admin.metrics.clone());
-    let mut server = axum_server::Server::from_listener(port)
-        .acceptor(acceptor)
-        .handle(handle.clone());
-    limit_connections(&mut server, args);
-    let limits = Limits {
-        concurrency: args.max_requests,
-        time: args.request_timeout,
-    };
-    let app = limits::guard(app, limits, admin.metrics.clone());
-    ready.set(true);
-    running.set(!shutdown.has_begun());
-    tracing::info!(listen = %args.listen, admin = %args.admin_listen, "serving");
+/// What the TLS port needs besides the app.
+struct Secured<'a> {
+    args: &'a ServeArgs,
+    metrics: &'a ServeMetrics,
+    certificate: Condition,
+    running: Condition,
+}
 
-    let drain = async {
-        shutdown.begun().await;
-        running.set(false);
-        sleep(args.shutdown_delay).await;
-        tracing::info!(connections = handle.connection_count(), "draining");
-        handle.graceful_shutdown(Some(args.shutdown_grace));
-        pending::<()>().await;
-    };
-    tokio::select! {
-        served = server.serve(app.into_make_service()) => served?,
-        () = keep_fresh(&mut certificate, args.tls_poll) => {}
-        () = drain => {}
+impl Secured<'_> {
+    async fn serve(
+        self,
+        app: Router,
+        port: TcpListener,
+        shutdown: &Shutdown,
+    ) -> Result<(), ServeError> {
+        let args = self.args;
+        let mut certificate = Certificate::new(&args.tls_dir, self.metrics.clone());
+        tokio::select! {
+            loaded = first_certificate(&mut certificate, args) => loaded?,
+            () = shutdown.begun() => return Ok(()),
+        }
+        let handle = Handle::new();
+        let acceptor = Acceptor::new(certificate.config()?, args, self.metrics.clone());
+        let mut server = axum_server::Server::from_listener(port)
+            .acceptor(acceptor)
+            .handle(handle.clone());
+        limit_connections(&mut server, args);
+        let limits = Limits {
+            concurrency: args.max_requests,
+            time: args.request_timeout,
+        };
+        let app = limits::guard(app, limits, self.metrics.clone());
+        self.certificate.set(true);
+        self.running.set(!shutdown.has_begun());
+        tracing::info!(listen = %args.listen, admin = %args.admin_listen, "serving");
+
+        let drain = async {
+            shutdown.begun().await;
+            self.running.set(false);
+            sleep(args.shutdown_delay).await;
+            tracing::info!(connections = handle.connection_count(), "draining");
+            handle.graceful_shutdown(Some(args.shutdown_grace));
+            pending::<()>().await;
+        };
+        tokio::select! {
+            served = server.serve(app.into_make_service()) => served?,
+            () = keep_fresh(&mut certificate, args.tls_poll) => {}
+            () = drain => {}
+        }
+        tracing::info!("drained");
+        Ok(())
     }
-    tracing::info!("drained");
-    Ok(())
 }
 
 fn limit_connections(server: &mut axum_server::Server<SocketAddr, Acceptor>, args: &ServeArgs) {

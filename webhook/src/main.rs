@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
     if let Some(Command::Explain { file }) = &args.command {
         return explain::file(file, args.policy.as_deref(), &mut std::io::stdout().lock());
     }
-    logs::init(&args.serve)?;
+    logs::init(&args.serve.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.worker_threads())
         .enable_all()
