@@ -79,6 +79,8 @@ pub enum Why {
     Missing,
     /// Two thirds of its lifetime are over.
     Age,
+    /// It is not valid yet: it was made while our clock was ahead, as that of an edge node without a battery can be.
+    Clock,
     /// It is for other names.
     Names,
     /// A CA signed it that is not ours any more.
@@ -125,8 +127,12 @@ pub fn plan(seen: &Observed, settings: &Settings, now: Timestamp) -> Plan {
     if seen.installed.iter().any(|installed| *installed != bundle) {
         return Plan::Now(Step::Install);
     }
-    if let Some(why) = leaf_due(seen, ours, settings, now) {
-        return Plan::Now(Step::Issue(why));
+    match leaf_due(seen, ours, settings, now) {
+        None => {}
+        Some(Why::Signer) if let Some(settled) = still_settling(seen, ours, settings, now) => {
+            return Plan::IdleUntil(settled);
+        }
+        Some(why) => return Plan::Now(Step::Issue(why)),
     }
     if seen.bundle.as_ref() != Some(&bundle) || seen.rotated.as_ref() != finished_rotation(ours) {
         return Plan::Now(Step::Publish);
@@ -201,6 +207,8 @@ fn leaf_due(
         .map(|incoming| &incoming.authority.certificate);
     if leaf.names() != settings.names {
         Some(Why::Names)
+    } else if leaf.not_before() > now {
+        Some(Why::Clock)
     } else if leaf_renewal(leaf, ours).is_some_and(|due| due <= now) {
         Some(Why::Age)
     } else if leaf.is_issued_by(&ours.signing.certificate)
@@ -210,6 +218,24 @@ fn leaf_due(
     } else {
         Some(Why::Signer)
     }
+}
+
+/// Until when a leaf of a lost CA, which is trusted on, is left in its place: the new CA was put into
+/// the `caBundle` just now, and not every kube-apiserver has heard of it.
+fn still_settling(
+    seen: &Observed,
+    ours: &Authorities,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let leaf = seen.leaf.as_ref()?.certificate();
+    let retiring = ours.retiring.iter();
+    let believed = retiring
+        .map(|old| &old.certificate)
+        .any(|old| leaf.is_issued_by(old));
+    let founded = made_at(&ours.signing.certificate);
+    let settled = after(founded, settings.settle);
+    (believed && founded <= now && now < settled).then_some(settled)
 }
 
 /// When the leaf is due. Never, if it ends with its CA: signing it again makes it no younger; then
@@ -223,14 +249,20 @@ fn rotation(seen: &Observed, ours: &Authorities, settings: &Settings, now: Times
     let Some(incoming) = &ours.incoming else {
         let requested = seen.rotate.is_some() && seen.rotate != ours.begun_rotation;
         let due = renewal(&ours.signing.certificate);
-        return match (requested, due <= now) {
-            _ if ours.retiring.len() >= MOST_RETIRING => Plan::IdleUntil(Timestamp::MAX),
-            (true, _) => Plan::Now(Step::Introduce(Why::Request)),
-            (false, true) => Plan::Now(Step::Introduce(Why::Age)),
-            (false, false) => Plan::IdleUntil(due),
+        return if ours.retiring.len() >= MOST_RETIRING {
+            Plan::IdleUntil(Timestamp::MAX)
+        } else if requested {
+            Plan::Now(Step::Introduce(Why::Request))
+        } else if ours.signing.certificate.not_before() > now {
+            Plan::Now(Step::Introduce(Why::Clock))
+        } else if due <= now {
+            Plan::Now(Step::Introduce(Why::Age))
+        } else {
+            Plan::IdleUntil(due)
         };
     };
-    let Some(trusted_since) = incoming.trusted_since else {
+    // A note from the future was written while our clock was ahead; waiting for it could take years.
+    let Some(trusted_since) = incoming.trusted_since.filter(|since| *since <= now) else {
         return Plan::Now(Step::NoteTrusted);
     };
     let settled = after(trusted_since, settings.settle);

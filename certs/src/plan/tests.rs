@@ -261,11 +261,13 @@ fn a_lost_ca_stays_trusted_while_pods_serve_its_leaf() {
     let lost = cluster.signing();
     cluster.steps.clear();
     cluster.seen.authorities = None;
+    let settled = cluster.settle();
+    assert_eq!(cluster.steps, [Step::Found, Step::Install]);
+    assert_eq!(settled, after(cluster.now, settings().settle));
+    cluster.steps.clear();
+    cluster.now = settled;
     cluster.settle();
-    assert_eq!(
-        cluster.steps,
-        [Step::Found, Step::Install, Step::Issue(Why::Signer)]
-    );
+    assert_eq!(cluster.steps, [Step::Issue(Why::Signer)]);
     assert!(cluster.seen.installed[0].contains(lost.pem()));
     cluster.no_admission_fails();
     cluster.run_for(MINUTE * 11);
@@ -281,6 +283,25 @@ fn a_cluster_that_slept_past_every_expiry_recovers() {
     let leaf = cluster.seen.leaf.as_ref().unwrap().certificate().clone();
     assert!(leaf.not_after() > after(cluster.now, DAY * 29));
     assert!(leaf.is_issued_by(&cluster.signing()));
+}
+
+/// An edge node without a battery wakes up years ahead, and its clock is set right afterwards.
+#[rstest]
+#[case::everything_was_made_then(None)]
+#[case::a_rotation_was_under_way(Some("x"))]
+fn a_clock_that_was_ahead_leaves_nothing_that_is_not_valid_yet(#[case] request: Option<&str>) {
+    let mut cluster = Cluster::new(1);
+    cluster.wait(DAY * 3000);
+    cluster.settle();
+    cluster.seen.rotate = request.map(str::to_owned);
+    cluster.settle();
+    cluster.now = start();
+    cluster.run_for(MINUTE);
+    let leaf = cluster.seen.leaf.as_ref().unwrap().certificate().clone();
+    assert!(leaf.not_before() <= cluster.now && leaf.not_after() > cluster.now);
+    assert!(cluster.signing().not_before() <= cluster.now);
+    assert!(leaf.is_issued_by(&cluster.signing()));
+    cluster.no_admission_fails();
 }
 
 #[derive(Clone, Debug)]
