@@ -1,6 +1,9 @@
 //! Metrics of this program, in a registry that is handed in.
 
+use prometheus::core::Collector;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use vmberth_serve::metrics::register_all;
 
 use crate::plan::{Observed, Step};
 
@@ -41,7 +44,10 @@ impl Metrics {
                 &["step"],
             )?,
             failures: IntCounterVec::new(
-                Opts::new(name("failures_total"), "What failed and is tried again."),
+                Opts::new(
+                    name("failures_total"),
+                    "What failed and is tried again, by part.",
+                ),
                 &["part"],
             )?,
             leader: IntGauge::new(
@@ -49,12 +55,19 @@ impl Metrics {
                 "1 if this replica holds the Lease and acts.",
             )?,
         };
-        registry.register(Box::new(metrics.expiry.clone()))?;
-        registry.register(Box::new(metrics.trusted.clone()))?;
-        registry.register(Box::new(metrics.steps.clone()))?;
-        registry.register(Box::new(metrics.failures.clone()))?;
-        registry.register(Box::new(metrics.leader.clone()))?;
+        register_all(registry, metrics.collectors())?;
         Ok(metrics)
+    }
+
+    /// Every metric of certificates; the page in docs is compared with it.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.expiry.clone()),
+            Box::new(self.trusted.clone()),
+            Box::new(self.steps.clone()),
+            Box::new(self.failures.clone()),
+            Box::new(self.leader.clone()),
+        ]
     }
 
     /// Shows what was seen in the cluster.

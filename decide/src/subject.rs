@@ -163,6 +163,25 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The field at which [`View::read`] stops in this object; `None` if it is the object itself. Slower than reading,
+    /// so it is asked only after a failure.
+    #[must_use]
+    pub fn misread_at(kind: Kind, json: &'a str) -> Option<String> {
+        fn stop<'a, T: serde::Deserialize<'a>>(json: &'a str) -> String {
+            let mut json = serde_json::Deserializer::from_str(json);
+            let read: Result<T, _> = serde_path_to_error::deserialize(&mut json);
+            read.err()
+                .map_or_else(String::new, |error| error.path().to_string())
+        }
+        let path = match kind {
+            Kind::Pod | Kind::VirtualMachineInstance => stop::<view::Instance<'a>>(json),
+            Kind::VirtualMachine | Kind::ReplicaSet => stop::<view::Machine<'a>>(json),
+            Kind::Pool => stop::<view::Pool<'a>>(json),
+            Kind::Other => String::new(),
+        };
+        Some(path).filter(|path| !matches!(path.as_str(), "" | "."))
+    }
+
     /// The object's name, or what its generated name will start with; empty if neither was decoded.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -19,7 +19,7 @@ use crate::metrics::ServeMetrics;
 /// How much at once, and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Requests at the same time; the next one is answered 429 at once, so that the API server may retry elsewhere.
+    /// Requests at the same time; the next one is answered 429 at once, and the API server tries again a second later.
     pub concurrency: usize,
     /// Time of one request with its body; 408 after that.
     pub time: Duration,

@@ -1,6 +1,7 @@
 //! Metrics of the shell, named from the server's prefix.
 
 use axum::http::StatusCode;
+use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::build;
@@ -22,6 +23,7 @@ pub struct ServeMetrics {
 /// What every program of ours shows of itself: its build and its memory.
 #[derive(Debug, Clone)]
 pub struct ProcessMetrics {
+    build_info: IntGaugeVec,
     resident_memory: IntGauge,
 }
 
@@ -55,23 +57,10 @@ impl ServeMetrics {
     /// # Errors
     /// If a name is invalid or already taken in this registry.
     pub fn register(registry: &Registry, prefix: &str) -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str, label: &str| -> prometheus::Result<IntCounterVec> {
-            let counter =
-                IntCounterVec::new(Opts::new(format!("{prefix}_{name}"), help), &[label])?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
+        let counter = |name: &str, help: &str, label: &str| {
+            IntCounterVec::new(Opts::new(format!("{prefix}_{name}"), help), &[label])
         };
-        let gauge = |name: String, help: &str| -> prometheus::Result<IntGauge> {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok(gauge)
-        };
-        let refused = IntCounter::new(
-            format!("{prefix}_connections_refused_total"),
-            "Connections closed because there were too many.",
-        )?;
-        registry.register(Box::new(refused.clone()))?;
-        Ok(Self {
+        let metrics = Self {
             requests: counter(
                 "requests_total",
                 "Answers on the TLS port by status.",
@@ -87,13 +76,31 @@ impl ServeMetrics {
                 "Changed certificates that were read, by outcome.",
                 "outcome",
             )?,
-            connections: gauge(format!("{prefix}_connections"), "Open connections.")?,
-            connections_refused: refused,
-            certificate_expiry: gauge(
+            connections: IntGauge::new(format!("{prefix}_connections"), "Open connections.")?,
+            connections_refused: IntCounter::new(
+                format!("{prefix}_connections_refused_total"),
+                "Connections closed because there were too many.",
+            )?,
+            certificate_expiry: IntGauge::new(
                 format!("{prefix}_certificate_expiry_timestamp_seconds"),
                 "Unix time at which the served certificate ends.",
             )?,
-        })
+        };
+        register_all(registry, metrics.collectors())?;
+        Ok(metrics)
+    }
+
+    /// Every metric of the shell; the page in docs is compared with it.
+    #[must_use]
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.requests.clone()),
+            Box::new(self.handshake_failures.clone()),
+            Box::new(self.certificate_reloads.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.connections_refused.clone()),
+            Box::new(self.certificate_expiry.clone()),
+        ]
     }
 
     /// Counts an answer.
@@ -138,22 +145,35 @@ impl ProcessMetrics {
     /// # Errors
     /// If a name is invalid or already taken in this registry.
     pub fn register(registry: &Registry, prefix: &str) -> prometheus::Result<Self> {
-        let info = IntGaugeVec::new(
+        let build_info = IntGaugeVec::new(
             Opts::new(
                 format!("{prefix}_build_info"),
                 "Always 1; the labels say which build this is.",
             ),
             &["version", "revision"],
         )?;
-        info.with_label_values(&[build::VERSION, build::REVISION])
+        build_info
+            .with_label_values(&[build::VERSION, build::REVISION])
             .set(1);
-        registry.register(Box::new(info))?;
         let resident_memory = IntGauge::new(
             "process_resident_memory_bytes",
             "Resident memory of the process.",
         )?;
-        registry.register(Box::new(resident_memory.clone()))?;
-        Ok(Self { resident_memory })
+        let metrics = Self {
+            build_info,
+            resident_memory,
+        };
+        register_all(registry, metrics.collectors())?;
+        Ok(metrics)
+    }
+
+    /// Every metric of a process; the page in docs is compared with it.
+    #[must_use]
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.build_info.clone()),
+            Box::new(self.resident_memory.clone()),
+        ]
     }
 
     /// Measures what is only known at the moment; called at each scrape.
@@ -162,6 +182,19 @@ impl ProcessMetrics {
             self.resident_memory.set(bytes);
         }
     }
+}
+
+/// Puts metrics into a registry.
+///
+/// # Errors
+/// If a name is already taken there.
+pub fn register_all(
+    registry: &Registry,
+    collectors: Vec<Box<dyn Collector>>,
+) -> prometheus::Result<()> {
+    collectors
+        .into_iter()
+        .try_for_each(|collector| registry.register(collector))
 }
 
 fn resident_memory() -> Option<i64> {

@@ -55,10 +55,10 @@ pub enum DecodeError {
     #[error("request.operation: found {0:?}, expected CREATE, UPDATE, DELETE or CONNECT")]
     Operation(String),
     /// A field of the object has another type than Kubernetes says.
-    #[error("{field}: {error}")]
+    #[error("{path}: {error}")]
     Object {
-        /// `request.object` or `request.oldObject`.
-        field: &'static str,
+        /// The field, from `request.object` or `request.oldObject` on.
+        path: String,
         /// What was found and expected.
         error: serde_json::Error,
     },
@@ -177,7 +177,13 @@ fn read<'a>(
     kind: Kind,
     object: &'a RawValue,
 ) -> Result<View<'a>, DecodeError> {
-    View::read(kind, object.get()).map_err(|error| DecodeError::Object { field, error })
+    View::read(kind, object.get()).map_err(|error| {
+        let path = match View::misread_at(kind, object.get()) {
+            Some(path) => format!("{field}.{path}"),
+            None => field.to_owned(),
+        };
+        DecodeError::Object { path, error }
+    })
 }
 
 impl GroupVersionKind<'_> {

@@ -83,7 +83,8 @@ fn says_json(headers: &HeaderMap) -> bool {
 
 fn reject(state: &AppState, reason: Rejection, message: &str) -> Response {
     state.metrics.rejected(reason);
-    tracing::warn!(reason = reason.as_str(), message, "no review");
+    // Not a field called message: that is the name of the line's own text.
+    tracing::warn!(reason = reason.as_str(), error = message, "no review");
     let code = match reason {
         Rejection::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Rejection::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

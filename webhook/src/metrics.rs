@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use vmberth_decide::subject::{Kind, Operation};
+use vmberth_serve::metrics::register_all;
 
 /// Prefix of every metric of this binary.
 pub const PREFIX: &str = "vmberth_webhook";
@@ -94,12 +96,20 @@ impl Metrics {
                 "Policies that came into force, the one at start included.",
             )?,
         };
-        registry.register(Box::new(metrics.admissions.clone()))?;
-        registry.register(Box::new(metrics.duration.clone()))?;
-        registry.register(Box::new(metrics.rejected_bodies.clone()))?;
-        registry.register(Box::new(metrics.policy_valid.clone()))?;
-        registry.register(Box::new(metrics.policy_loads.clone()))?;
+        register_all(registry, metrics.collectors())?;
         Ok(metrics)
+    }
+
+    /// Every metric of reviews; the page in docs is compared with it.
+    #[must_use]
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.admissions.clone()),
+            Box::new(self.duration.clone()),
+            Box::new(self.rejected_bodies.clone()),
+            Box::new(self.policy_valid.clone()),
+            Box::new(self.policy_loads.clone()),
+        ]
     }
 
     /// Counts a review.

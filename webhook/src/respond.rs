@@ -2,7 +2,7 @@
 //!
 //! Not through kube's admission types: their patch becomes a list of numbers (kube#1781).
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -113,8 +113,15 @@ pub fn failure(code: StatusCode, message: &str) -> Response {
         },
         code: code.as_u16(),
     };
-    match serde_json::to_vec(&status) {
+    let mut response = match serde_json::to_vec(&status) {
         Ok(body) => json(code, body),
         Err(_) => code.into_response(),
+    };
+    if code == StatusCode::TOO_MANY_REQUESTS {
+        // With it the API server tries again within the webhook's timeout, without it the call has failed
+        // (client-go, rest/with_retry.go, checkWait).
+        let again = HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, again);
     }
+    response
 }

@@ -13,6 +13,7 @@ use axum::http::{Request, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use vmberth_serve::body::BodyBudget;
 
 const JSON: &str = "application/json";
 
@@ -54,7 +55,13 @@ fn nested_tolerations() -> Vec<u8> {
 #[case::two_documents(JSON, [question(&json!({})), question(&json!({}))].concat(), 400, "malformed", "trailing characters")]
 #[case::no_utf8(JSON, vec![b'"', 0xff, b'"'], 400, "malformed", "no AdmissionReview")]
 #[case::deep(JSON, nested(100_000), 400, "malformed", "no AdmissionReview")]
-#[case::deep_in_a_field_that_is_read(JSON, nested_tolerations(), 400, "object", "request.object: ")]
+#[case::deep_in_a_field_that_is_read(
+    JSON,
+    nested_tolerations(),
+    400,
+    "object",
+    "request.object.spec.template.spec.tolerations"
+)]
 #[case::another_kind(JSON, br#"{"apiVersion": "v1", "kind": "Pod"}"#.to_vec(), 400, "version", "found apiVersion \"v1\" and kind \"Pod\"")]
 #[case::v1beta1(JSON, br#"{"apiVersion": "admission.k8s.io/v1beta1", "kind": "AdmissionReview", "request": {"uid": "u"}}"#.to_vec(), 400, "version", "expected \"admission.k8s.io/v1\"")]
 #[case::empty_object(JSON, b"{}".to_vec(), 400, "version", "found apiVersion \"\"")]
@@ -64,7 +71,7 @@ fn nested_tolerations() -> Vec<u8> {
 #[case::no_kind(JSON, question(&json!({"kind": null})), 400, "incomplete", "request.kind: missing")]
 #[case::no_object(JSON, question(&json!({"object": null})), 400, "incomplete", "request.object: missing")]
 #[case::unknown_operation(JSON, question(&json!({"operation": "PATCH"})), 400, "incomplete", "request.operation: found \"PATCH\"")]
-#[case::object_of_another_shape(JSON, question(&json!({"object": {"spec": {"template": {"spec": {"tolerations": "all"}}}}})), 400, "object", "request.object: invalid type: string \"all\", expected a sequence")]
+#[case::object_of_another_shape(JSON, question(&json!({"object": {"spec": {"template": {"spec": {"tolerations": "all"}}}}})), 400, "object", "request.object.spec.template.spec.tolerations: invalid type: string \"all\", expected a sequence")]
 #[case::object_is_a_number(JSON, question(&json!({"object": 1})), 400, "object", "request.object: invalid type")]
 #[tokio::test]
 async fn body_that_is_no_review_is_answered_and_counted(
@@ -124,7 +131,8 @@ async fn depth_in_a_field_that_is_not_read_is_left_to_the_api_server() {
 #[tokio::test]
 async fn reviews_are_counted_by_kind_operation_and_verdict() {
     let (app, registry) = common::webhook();
-    let opted_out = json!({"object": {"metadata": {"labels": {"vmberth.io/inject": "false"}}}});
+    let labels = json!({"vmberth.io/inject": "false"});
+    let opted_out = json!({"object": {"spec": {"template": {"metadata": {"labels": labels}}}}});
     let unclear = json!({"object": {"metadata": {"labels": {"vmberth.io/inject": "?"}}}});
     for change in [&json!({}), &opted_out, &unclear, &unclear] {
         let request = Request::post("/mutate").header("content-type", JSON);
@@ -158,4 +166,19 @@ async fn other_routes_are_refused(#[case] method: &str, #[case] path: &str, #[ca
         .body(Body::empty())
         .unwrap();
     assert_eq!(app.oneshot(request).await.unwrap().status().as_u16(), code);
+}
+
+#[tokio::test]
+async fn too_many_bytes_at_once_asks_to_come_again() {
+    let bodies = BodyBudget::new(1 << 10, 1 << 10);
+    let _under_review = bodies.read(Body::from(vec![b' '; 1 << 10])).await.unwrap();
+    let state = common::state(bodies, &prometheus::Registry::new());
+    let request = Request::post("/mutate").header("content-type", JSON);
+    let request = request.body(Body::from(question(&json!({})))).unwrap();
+    let response = vmberth_webhook::http::app(state)
+        .oneshot(request)
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers()["retry-after"], "1");
 }

@@ -28,12 +28,17 @@ use vmberth_webhook::metrics::Metrics;
 /// The app with its registry; bodies of at most a MiB, two at a time.
 pub fn webhook() -> (Router, Registry) {
     let registry = Registry::new();
-    let state = AppState {
+    let bodies = BodyBudget::new(1 << 20, 2 << 20);
+    (app(state(bodies, &registry)), registry)
+}
+
+/// The default policy, and these limits.
+pub fn state(bodies: BodyBudget, registry: &Registry) -> AppState {
+    AppState {
         policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
-        bodies: BodyBudget::new(1 << 20, 2 << 20),
-        metrics: Metrics::register(&registry).unwrap(),
-    };
-    (app(state), registry)
+        bodies,
+        metrics: Metrics::register(registry).unwrap(),
+    }
 }
 
 /// Sends one review to a new app.
