@@ -26,6 +26,7 @@ if ! cargo test --locked -p vmberth-e2e --test without --test stories --test lif
     cat "$built" >&2
     exit 1
 fi
+cargo test --quiet --locked -p vmberth-e2e --lib
 binary() {
     sed -n "s|^ *Executable tests/$1.*(\(.*\))\$|\1|p" "$built"
 }
