@@ -1,6 +1,8 @@
 //! Story 6: what no API server would send. The server says what was wrong, counts it, and lives on
 //! in little memory.
 
+mod cases;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +15,7 @@ use vmberth_e2e::seen::text;
 use vmberth_e2e::webhook::Webhook;
 use vmberth_e2e::{Scene, Story};
 
-const MIB: usize = 1 << 20;
+use cases::{Case, JSON, MIB, cases, review};
 
 /// More than this no pod may ever have had resident.
 const MEMORY: u64 = 30 << 20;
@@ -21,107 +23,6 @@ const MEMORY: u64 = 30 << 20;
 /// Nor more than this when many bodies of the largest allowed size come at once: well below the
 /// chart's limit of 64 MiB, at which the kernel would kill it.
 const MEMORY_IN_A_FLOOD: u64 = 48 << 20;
-
-const JSON: (&str, &str) = ("content-type", "application/json");
-
-/// One request that is wrong in one way.
-struct Case {
-    name: &'static str,
-    content_type: &'static str,
-    body: Vec<u8>,
-    status: u16,
-    /// Words that the message must have.
-    message: &'static str,
-    /// Label of `rejected_bodies_total` that goes up by one.
-    reason: &'static str,
-}
-
-fn case(name: &'static str, body: impl Into<Vec<u8>>, reason: &'static str) -> Case {
-    let body = body.into();
-    Case {
-        name,
-        content_type: JSON.1,
-        body,
-        status: 400,
-        message: "",
-        reason,
-    }
-}
-
-fn cases() -> Vec<Case> {
-    let truncated = review(&launcher_like("a")).to_string();
-    let truncated = truncated
-        .get(..truncated.len() / 2)
-        .unwrap_or_default()
-        .to_owned();
-    let mut labels = review(&launcher_like("a"));
-    labels["request"]["object"]["metadata"]["labels"] = json!("MARK");
-    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let nested = labels.to_string().replace("\"MARK\"", &nested);
-    let mut version = review(&launcher_like("a"));
-    version["apiVersion"] = json!("admission.k8s.io/v1beta1");
-    let no_request = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"});
-    vec![
-        Case {
-            status: 415,
-            content_type: "text/plain",
-            message: "application/json",
-            ..case("wrong content type", "{}", "content_type")
-        },
-        Case {
-            message: "empty",
-            ..case("empty body", "", "empty")
-        },
-        Case {
-            status: 413,
-            message: "larger than",
-            ..case("100 MiB", vec![b' '; 100 * MIB], "too_large")
-        },
-        Case {
-            message: "EOF",
-            ..case("truncated JSON", truncated, "malformed")
-        },
-        Case {
-            message: "no AdmissionReview",
-            ..case("open brackets", "[".repeat(MIB), "malformed")
-        },
-        Case {
-            message: "request.object",
-            ..case("deep nesting", nested, "object")
-        },
-        Case {
-            message: "request: missing",
-            ..case(
-                "review without request",
-                no_request.to_string(),
-                "incomplete",
-            )
-        },
-        Case {
-            message: "v1beta1",
-            ..case("unknown version", version.to_string(), "version")
-        },
-    ]
-}
-
-/// What the API server asks about a new pod.
-fn review(pod: &Value) -> Value {
-    json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "7d5f1a52-0000-4000-8000-000000000000",
-            "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "resource": {"group": "", "version": "v1", "resource": "pods"},
-            "name": "a",
-            "namespace": "default",
-            "operation": "CREATE",
-            "userInfo": {"username": "test"},
-            "object": pod,
-            "dryRun": true,
-        },
-    })
-}
 
 #[test]
 fn bad_input_is_answered_counted_and_survived() -> Result<()> {
