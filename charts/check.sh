@@ -37,7 +37,7 @@ for values in vmberth/ci/*.yaml; do
     # Pods and instances are kept away by label, templates by the label that their pods inherit.
     selectors=$(grep -c 'objectSelector:' "$out/$name")
     templates=$(grep -c 'name: template-not-opted-out' "$out/$name")
-    if [ "$webhooks" = 8 ] && [ "$selectors" = 4 ] && [ "$templates" = 4 ]; then ok; else
+    if [ "$webhooks" = 9 ] && [ "$selectors" = 5 ] && [ "$templates" = 4 ]; then ok; else
         bad "$name: $webhooks webhooks, $selectors object selectors, $templates template conditions"
     fi
     has "$name" 'name: admission.vmberth.io'

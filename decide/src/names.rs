@@ -56,3 +56,6 @@ pub const CDI_UPLOAD: &str = "cdi-upload-server";
 pub const CDI_CLONE_SOURCE: &str = "cdi-clone-source";
 /// [`CDI_COMPONENT_LABEL`] of the clone populator's preparation pod (CDI 1.65, pkg/controller/clone/prep-claim.go).
 pub const CDI_POPULATOR_PREP: &str = "cdi-populator-prep";
+/// Label of the pods that ask a registry for a newer image, in CDI's own namespace; the key counts. Written by
+/// cdi-controller (CDI 1.65, pkg/controller/dataimportcron-controller.go, `InitPollerPod`).
+pub const CDI_POLLER_LABEL: &str = "cdi.kubevirt.io/dataImportCronPoller";

@@ -82,6 +82,8 @@ pub enum PodRole {
     CloneSource,
     /// Prepares a volume for the clone populator.
     PopulatorPrep,
+    /// Looks for a newer image to import.
+    ImportPoller,
     /// None of ours.
     Foreign,
 }
@@ -212,6 +214,9 @@ impl PodRole {
         }
         if labels.export_service.is_some() {
             return Self::Export;
+        }
+        if labels.cdi_poller.is_some() {
+            return Self::ImportPoller;
         }
         if labels.app.as_deref() != Some(names::CDI_APP) {
             return Self::Foreign;

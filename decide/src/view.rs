@@ -93,6 +93,9 @@ pub struct Labels<'a> {
     /// [`crate::names::CDI_COMPONENT_LABEL`].
     #[serde(borrow, rename = "cdi.kubevirt.io")]
     pub cdi_component: Option<Text<'a>>,
+    /// [`crate::names::CDI_POLLER_LABEL`].
+    #[serde(borrow, rename = "cdi.kubevirt.io/dataImportCronPoller")]
+    pub cdi_poller: Option<Text<'a>>,
 }
 
 /// The annotations of [`crate::names`]; every other annotation is skipped.

@@ -33,7 +33,7 @@ pub fn file(path: &Path, policy: Option<&Path>, out: &mut impl Write) -> anyhow:
     };
     let values: Vec<Value> = serde_saphyr::from_multiple(&text)
         .map_err(|error| anyhow!("{}: no YAML or JSON: {error}", path.display()))?;
-    for value in values.iter().filter(|value| !value.is_null()) {
+    for value in values.iter().flat_map(documents) {
         let (subject, decision) = decide(value, &policy)?;
         writeln!(out, "{subject}\n{}", explain(&decision))?;
         if let Ok(Mutation::Edits(edits)) = &decision {
@@ -41,6 +41,15 @@ pub fn file(path: &Path, policy: Option<&Path>, out: &mut impl Write) -> anyhow:
         }
     }
     Ok(())
+}
+
+/// The objects of a document: those of a list, as `kubectl get -o yaml` prints it, or itself.
+fn documents(value: &Value) -> &[Value] {
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) => items,
+        None if value.is_null() => &[],
+        None => std::slice::from_ref(value),
+    }
 }
 
 /// The decision about one document, and what it is about.

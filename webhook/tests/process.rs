@@ -182,7 +182,8 @@ fn explain_answers_as_the_server_does() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("vm.yaml");
     let vm = "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: a}\n\
-              spec: {template: {spec: {domain: {}}}}\n---\napiVersion: v1\nkind: Pod\n";
+              spec: {template: {spec: {domain: {}}}}\n---\napiVersion: v1\nkind: List\n\
+              items: [{apiVersion: v1, kind: Pod}]\n";
     std::fs::write(&file, vm).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_vmberth-webhook"));
     let output = command.arg("explain").arg(&file).output().unwrap();

@@ -40,6 +40,7 @@ const VM_EDIT: &str = "edit: spec.template.spec.tolerations+=cmk (policy tolerat
 #[case::upload(json!({"app": "containerized-data-importer", "cdi.kubevirt.io": "cdi-upload-server"}), true)]
 #[case::clone_source(json!({"app": "containerized-data-importer", "cdi.kubevirt.io": "cdi-clone-source"}), true)]
 #[case::populator(json!({"app": "containerized-data-importer", "cdi.kubevirt.io": "cdi-populator-prep"}), true)]
+#[case::import_poller(json!({"cdi.kubevirt.io/dataImportCronPoller": ""}), true)]
 #[case::cdi_deployment(json!({"app": "containerized-data-importer", "cdi.kubevirt.io": ""}), false)]
 #[case::cdi_apiserver(json!({"app": "containerized-data-importer", "cdi.kubevirt.io": "cdi-apiserver"}), false)]
 #[case::importer_of_others(json!({"app": "x", "cdi.kubevirt.io": "importer"}), false)]
