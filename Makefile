@@ -2,7 +2,10 @@
 
 # Built things stay outside of the checkout, so that a new clone on a warm machine is fast.
 export VMBERTH_CACHE ?= /var/cache/vmberth
-export CARGO_TARGET_DIR ?= $(VMBERTH_CACHE)/target
+export VMBERTH_IMAGES ?= $(VMBERTH_CACHE)/product-images
+# Who may not write there (make check needs no root) builds in the checkout.
+export CARGO_TARGET_DIR ?= $(shell mkdir -p $(VMBERTH_CACHE)/target 2>/dev/null; \
+	if [ -w $(VMBERTH_CACHE)/target ]; then echo $(VMBERTH_CACHE); else echo $(CURDIR); fi)/target
 
 PLANE := $(CARGO_TARGET_DIR)/debug/plane
 
@@ -23,7 +26,7 @@ check: ## The quick part of `make test`: no cluster, no root
 	@tests/run.sh check
 
 .PHONY: bench
-bench: plane ## Measure the webhook in the cluster; writes docs/benchmarks.md and target/bench.json
+bench: ## Measure the webhook on one core; writes docs/benchmarks.md and target/bench.json
 	@tests/bench.sh
 
 .PHONY: images

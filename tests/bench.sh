@@ -49,7 +49,7 @@ load() {
 
 make_certificate
 start_server
-load --rate 1000 --seconds 2 >/dev/null
+seconds=2 load --rate 1000 >/dev/null
 paced=$(load --rate 1000)
 flat_out=$(load --rate 0)
 rss=$(awk '/^VmRSS/ {print $2}' "/proc/$server/status")

@@ -30,9 +30,9 @@ leave() {
 }
 
 clean_up_earlier_demo() {
-    plane helm uninstall vmberth -n vmberth --ignore-not-found --wait >/dev/null 2>&1
+    plane helm uninstall vmberth -n vmberth --ignore-not-found --wait >/dev/null
     kubectl delete namespace "$namespace" --ignore-not-found --timeout=180s >/dev/null
-    plane free-volumes >/dev/null 2>&1
+    plane free-volumes 2>/dev/null || fail "volumes of an earlier demo can't be emptied"
 }
 
 # upload NAME: virtctl uploads the guest's disk into a new DataVolume on the nodes' local volumes.
@@ -84,7 +84,7 @@ show kubectl -n "$namespace" get pods
 printf 'The scheduler says: %s\n' "$words"
 grep -q 'untolerated taint' <<<"$words" || fail "that is not about the taint"
 in_demo delete datavolume without --timeout=120s >/dev/null
-plane free-volumes 2>/dev/null
+plane free-volumes 2>/dev/null || fail "the volume of the first try can't be emptied"
 
 say "3. Install vmberth"
 # shellcheck disable=SC2086 # one word for each archive

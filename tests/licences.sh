@@ -4,21 +4,26 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo metadata --locked --format-version 1 | python3 -c '
-import json, re, sys, tomllib
+# What is really compiled: the lock file also names what no feature asks for.
+cargo metadata --locked --format-version 1 |
+    TREE="$(cargo tree --locked --workspace --edges all --prefix none --format '{p}')" python3 -c '
+import json, os, re, sys, tomllib
 deny = tomllib.load(open("deny.toml", "rb"))
 allowed = set(deny["licenses"]["allow"])
 banned = {ban["name"] if "name" in ban else ban["crate"] for ban in deny["bans"].get("deny", [])}
 metadata = json.load(sys.stdin)
-used = {node["id"] for node in metadata["resolve"]["nodes"]}
+used = {tuple(line.split()[:2]) for line in os.environ["TREE"].splitlines() if line}
 wrong = []
 def fine(licence):
-    # "A OR B" needs one of both, "A AND B" all; brackets only group alternatives here.
-    licence = licence.replace("/", " OR ").replace("(", "").replace(")", "")
-    return any(all(part.strip().split(" WITH ")[0] in allowed or part.strip() in allowed
-                   for part in choice.split(" AND ")) for choice in licence.split(" OR "))
+    # An SPDX expression is one of Python with other words: names become whether they are allowed.
+    name = r"[A-Za-z0-9.+-]+(?: WITH [A-Za-z0-9.+-]+)?"
+    def value(found):
+        word = found.group()
+        return {"AND": "and", "OR": "or"}.get(word) or str(word in allowed)
+    expression = re.sub(name, value, licence.replace("/", " OR "))
+    return bool(licence) and eval(expression, {"__builtins__": {}})
 for package in metadata["packages"]:
-    if package["id"] not in used:
+    if (package["name"], "v" + package["version"]) not in used:
         continue
     name, source, licence = package["name"], package["source"], package["license"] or ""
     if source is not None and "crates.io" not in source:

@@ -22,9 +22,13 @@ step() {
     fi
 }
 
+touched=no
+before=$(mktemp)
 finish() {
     local code=$?
-    [ -x "$plane" ] && [ -z "$only_check" ] && "$plane" down
+    # The logs of a failed run stay in $VMBERTH_CACHE/logs/last-cluster.
+    [ "$touched" = no ] || "$plane" down
+    rm -f "$before"
     printf '\n=== times\n'
     printf '%s\n' "${table[@]}"
     printf '%6d s  %s\n' "$SECONDS" "in all"
@@ -35,15 +39,21 @@ trap 'exit 130' INT TERM
 
 pure_crates() {
     # decide/ decides: nothing that waits, reads or listens may come near it.
-    ! cargo tree --locked --package vmberth-decide --edges normal --prefix none |
-        grep -E '^(tokio|kube|hyper|axum|reqwest|rustix|tracing) '
+    local tree
+    tree=$(cargo tree --locked --package vmberth-decide --edges normal --prefix none) || return 1
+    ! grep -E '^(tokio|kube|hyper|axum|reqwest|rustix|tracing) ' <<<"$tree"
 }
 
 shell_scripts() {
-    local file
-    while read -r file; do
-        bash -n "$file" || return 1
-    done < <(git ls-files '*.sh' .ci/run)
+    local file files
+    files=$(find . -path ./target -prune -o \( -name '*.sh' -o -path ./.ci/run \) -print)
+    for file in $files; do bash -n "$file" || return 1; done
+}
+
+# A whole cluster has run VMs by then: it leaves as little behind as a small one.
+nothing_left() {
+    "$plane" down
+    diff "$before" <(tests/plane/traces.sh) || sleep 5 && diff "$before" <(tests/plane/traces.sh)
 }
 
 step "format" cargo fmt --all --check
@@ -56,8 +66,13 @@ step "integration tests without a cluster" cargo test --quiet --locked -p vmbert
 step "licences and sources of dependencies" tests/licences.sh
 [ "$only_check" = check ] && exit 0
 
-step "images" images/build.sh
+touched=yes
+# First, since it also installs what building images needs.
 step "the plane's life and death" cargo test --quiet --locked -p vmberth-plane --test lifecycle -- --test-threads=1
+"$plane" down
+tests/plane/traces.sh >"$before"
+step "images" images/build.sh
 step "a whole cluster" "$plane" up
 step "chart" env HELM="$VMBERTH_CACHE/cluster/bin/helm" charts/check.sh
 step "end-to-end" tests/e2e/run.sh
+step "nothing is left of the cluster" nothing_left

@@ -11,10 +11,10 @@ use crate::layout::{CONTROL_PLANE, Layout};
 use crate::lock::Lock;
 use crate::machine::{self, Machine};
 use crate::options::Options;
-use crate::{build, down, interrupt, logs, progress, status, up, volumes};
+use crate::{build, down, interrupt, kubectl, logs, progress, status, up, volumes};
 
 /// A real edge cluster on one Linux machine: control plane, nodes, CDI and KubeVirt, in namespaces
-/// of their own. Needs root; builds what it needs once (about 25 minutes) and keeps it in
+/// of their own. Needs root; builds what it needs once (about 30 minutes) and keeps it in
 /// /var/cache/vmberth (or $VMBERTH_CACHE).
 #[derive(Debug, Parser)]
 #[command(name = "plane", version, max_term_width = 100)]
@@ -98,13 +98,18 @@ impl Cli {
         if let Verb::Machine { spec } = &self.command {
             return machine::init::run(spec).map(|()| ExitCode::SUCCESS);
         }
+        if !rustix::process::geteuid().is_root() {
+            bail!("`plane` needs root: it makes namespaces and loop devices; run it with sudo");
+        }
         let layout = Layout::find()?;
         match self.command {
             Verb::Up { options, keep } => {
                 interrupt::watch()?;
                 let _lock = Lock::take(&layout, "up")?;
                 up::up(&layout, &options, keep)?;
-                progress::say_raw("next: plane kubectl get nodes · plane status · plane down");
+                let program = std::env::current_exe()?;
+                progress::say_raw(&format!("next: alias plane={}", program.display()));
+                progress::say_raw("      plane kubectl get nodes · plane status · plane down");
             }
             Verb::Down => {
                 interrupt::watch()?;
@@ -166,7 +171,6 @@ fn become_tool(layout: &Layout, tool: &str, args: &[String]) -> Result<()> {
 fn become_shell(layout: &Layout, node: Option<&str>, command: Vec<String>) -> Result<()> {
     let machine = open(layout, node.unwrap_or(CONTROL_PLANE))?;
     let namespaces = if node.is_some() { "-a" } else { "-n" };
-    let path = std::env::var("PATH").unwrap_or_default();
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
     let command = if command.is_empty() {
         vec![shell]
@@ -176,11 +180,7 @@ fn become_shell(layout: &Layout, node: Option<&str>, command: Vec<String>) -> Re
     let error = Command::new("nsenter")
         .args(["-t", &machine.pid.to_string(), namespaces, "--"])
         .args(command)
-        .env(
-            "PATH",
-            format!("{}:{path}", layout.cluster.join("bin").display()),
-        )
-        .env("KUBECONFIG", layout.kubeconfig())
+        .envs(kubectl::environment(layout))
         .exec();
     Err(error).context("nsenter (util-linux)")
 }

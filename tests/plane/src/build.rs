@@ -1,22 +1,21 @@
 //! Everything that is made before a cluster starts, each under a key, in the cache: Go binaries,
 //! root file systems, container images, and the store of imported images.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
 
 use crate::disk::{STORE_OPTIONS, Store};
 use crate::go::{self, Family};
-use crate::images::{self, Archive, Inputs, Recipe};
+use crate::images::{self, Archive, Inputs};
 use crate::layout::Layout;
 use crate::machine::{Machine, Mount, Spec};
 use crate::options::Options;
 use crate::progress::Progress;
-use crate::{node, rootfs, wait};
+use crate::{node, stamp, wait};
 
 /// What a cluster is started from.
 #[derive(Debug)]
@@ -27,6 +26,8 @@ pub struct Built {
     pub store: Store,
     /// Key of the images in the store.
     pub images: String,
+    /// Whether something had to be built.
+    pub anew: bool,
 }
 
 /// Builds what is not in the cache.
@@ -38,17 +39,26 @@ pub fn build(layout: &Layout, options: &Options, progress: &Progress) -> Result<
     // All images, whatever was asked for: one store then serves every cluster.
     let recipes = images::recipes(&inputs.images)?;
     // Root file systems wait for the network most of the time, compilers for the processor.
-    let (families, rootfs) = std::thread::scope(|scope| {
-        let rootfs = scope.spawn(|| inputs.root_file_systems(&recipes, progress));
-        let families = build_families(layout, options, progress);
-        (families, rootfs.join())
+    let (families, prepared) = std::thread::scope(|scope| {
+        let prepared = scope.spawn(|| {
+            let result = inputs.with(&|_, _| None, progress, |i| images::prepare(&recipes, i));
+            result.inspect_err(|e| progress.say(&format!("failed: {e:#}")))
+        });
+        (build_families(layout, options, progress), prepared.join())
     });
-    rootfs.map_err(|_| anyhow::anyhow!("the thread of the root file systems"))??;
-    let families = families?;
-    let archives = inputs.archives(&recipes, &families, progress)?;
+    prepared.map_err(|_| anyhow::anyhow!("the thread of the root file systems"))??;
+    let (families, some_built) = families?;
+    let go = |family: &str, binary: &str| {
+        families
+            .get(family)
+            .map(|dir: &PathBuf| dir.join(binary))
+            .filter(|path| path.exists())
+    };
+    let archives = inputs.with(&go, progress, |i| images::build(&recipes, i))?;
     let images = key(&archives);
-    let store = Store::open(layout)?;
-    if !store.has(&images)? {
+    let store = Store::open_or_make(layout, progress)?;
+    let fill_store = !store.has(&images)?;
+    if fill_store {
         let what = "importing the images into the nodes' image store";
         progress.step(what, Duration::from_secs(90), || {
             fill(layout, &store, &archives, &images)
@@ -58,14 +68,31 @@ pub fn build(layout: &Layout, options: &Options, progress: &Progress) -> Result<
         families,
         store,
         images,
+        anew: some_built || fill_store,
     })
+}
+
+/// Names everything that programs and images are made from, without making them.
+///
+/// # Errors
+/// If a source can't be read.
+pub fn sources_key(layout: &Layout) -> Result<String> {
+    let mut key = stamp::Key::default();
+    for family in go::families(&layout.sources.join("../.."))? {
+        // Built on demand, into no image: a cluster that runs without them is no other cluster.
+        if !["kwok", "prometheus"].contains(&family.name.as_str()) {
+            key.add(family.key()?);
+        }
+    }
+    key.add_tree(&layout.sources.join("images"))?;
+    Ok(key.text())
 }
 
 /// Names the content of all archives: their file names carry their keys.
 fn key(archives: &[Archive]) -> String {
-    let mut hash = Sha256::new();
+    let mut key = stamp::Key::default();
     for archive in archives {
-        hash.update(
+        key.add(
             archive
                 .path
                 .file_name()
@@ -73,11 +100,7 @@ fn key(archives: &[Archive]) -> String {
                 .as_encoded_bytes(),
         );
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    key.text()
 }
 
 /// Where images come from and go to.
@@ -97,67 +120,47 @@ impl Folders {
         }
     }
 
-    fn root_file_systems(&self, recipes: &[Recipe], progress: &Progress) -> Result<()> {
-        let names: BTreeSet<_> = recipes
-            .iter()
-            .map(|recipe| recipe.rootfs.as_str())
-            .collect();
-        let log = self.logs.join("rootfs.log");
-        for name in names.into_iter().filter(|name| !name.is_empty()) {
-            rootfs::ensure(&self.images, name, &self.cache, &log, &|text| {
-                progress.say(text)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn archives(
+    /// Calls something that needs to know all of it.
+    fn with<T>(
         &self,
-        recipes: &[Recipe],
-        families: &BTreeMap<String, PathBuf>,
+        go: &dyn Fn(&str, &str) -> Option<PathBuf>,
         progress: &Progress,
-    ) -> Result<Vec<Archive>> {
-        let go = |family: &str, binary: &str| {
-            families
-                .get(family)
-                .map(|dir| dir.join(binary))
-                .filter(|path| path.exists())
-        };
-        let inputs = Inputs {
+        work: impl FnOnce(&Inputs<'_>) -> Result<T>,
+    ) -> Result<T> {
+        work(&Inputs {
             images: &self.images,
             cache: &self.cache,
             log: &self.logs.join("images.log"),
-            go: &go,
+            go,
             progress: &|text| progress.say(text),
-        };
-        images::build(recipes, &inputs)
+        })
     }
 }
 
+/// The directory of each family, and whether one of them was built anew.
 fn build_families(
     layout: &Layout,
     options: &Options,
     progress: &Progress,
-) -> Result<BTreeMap<String, PathBuf>> {
-    let mut built = BTreeMap::new();
+) -> Result<(BTreeMap<String, PathBuf>, bool)> {
+    let mut families = BTreeMap::new();
+    let mut some_built = false;
     for family in go::families(&layout.sources.join("../.."))? {
         if !options.wants(&family.name) {
             continue;
         }
-        built.insert(
-            family.name.clone(),
-            build_family(layout, progress, &family)?,
-        );
+        let place = family.place(&layout.cache)?;
+        if !go::verify(&family, &place) {
+            some_built = true;
+            build_family(layout, progress, &family)?;
+        }
+        families.insert(family.name, place);
     }
-    Ok(built)
+    Ok((families, some_built))
 }
 
 fn build_family(layout: &Layout, progress: &Progress, family: &Family) -> Result<PathBuf> {
     let log = layout.logs.join(format!("go-{}.log", family.name));
-    let place = family.place(&layout.cache)?;
-    if go::verify(family, &place) {
-        return Ok(place);
-    }
     let what = format!("building {}", family.summary);
     let expected = Duration::from_secs(family.expected_seconds);
     progress.step(&what, expected, || go::build(family, &layout.cache, &log))

@@ -1,19 +1,24 @@
 //! Runs other programs: every run is bounded in time, stops on Ctrl-C and names itself when it fails.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::interrupt;
 
 /// How long a program may take when nothing else was said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a program that is asked to end may take for it.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// One program to run.
 #[derive(Debug)]
@@ -27,8 +32,10 @@ pub struct Cmd {
 impl Cmd {
     /// A run of `program`, found in PATH.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(program);
+        command.env("PATH", path()).process_group(0);
         Self {
-            command: Command::new(program),
+            command,
             stdin: None,
             log: None,
             timeout: DEFAULT_TIMEOUT,
@@ -53,6 +60,16 @@ impl Cmd {
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
+        self
+    }
+
+    /// Sets environment variables.
+    #[must_use]
+    pub fn envs<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        mut self,
+        all: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.command.envs(all);
         self
     }
 
@@ -210,13 +227,33 @@ fn wait(child: &mut Child, timeout: Duration) -> Result<std::process::ExitStatus
                 .then(|| anyhow::anyhow!("not done after {} s, ended", timeout.as_secs()))
         });
         if let Some(reason) = stop {
-            child.kill()?;
-            child.wait()?;
+            end(child)?;
             return Err(reason);
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }
+}
+
+/// Ends a program and what it started: first it is asked, so that apt and compilers can tidy up.
+fn end(child: &mut Child) -> Result<()> {
+    let group = Pid::from_child(child);
+    let _ = kill_process_group(group, Signal::TERM);
+    let start = Instant::now();
+    while child.try_wait()?.is_none() && start.elapsed() < GRACE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    child.wait()?;
+    Ok(())
+}
+
+/// PATH, with the directories that a plain `su` leaves out.
+#[must_use]
+pub fn path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin");
+    path
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cmd::Cmd;
 use crate::layout::Layout;
+use crate::progress::Progress;
 
 /// Options of every mount of the image store: its content can be made again, so speed comes first.
 pub const STORE_OPTIONS: &str = "nobarrier,commit=300";
@@ -93,26 +94,45 @@ impl Store {
         layout.cache.join("image-store.btrfs")
     }
 
-    /// Opens the store; makes it anew if it is not there or can't be read.
+    /// Opens the store; makes it anew if it is not there or can't be mounted. Only for `up`, when no
+    /// cluster runs: nothing uses the store then.
     ///
     /// # Errors
     /// With the command that failed.
-    pub fn open(layout: &Layout) -> Result<Self> {
-        let file = Self::file(layout);
-        if file.exists() {
-            let store = Self {
-                device: attach(&file)?,
-            };
-            if store.script("true").is_ok() {
+    pub fn open_or_make(layout: &Layout, progress: &Progress) -> Result<Self> {
+        if let Some(store) = Self::open(layout)? {
+            if store.mounts() {
                 return Ok(store);
             }
-            detach(&file)?;
+            progress.say("the image store is damaged: making it anew");
+            detach(&Self::file(layout))?;
         }
+        let file = Self::file(layout);
         sparse(&file, 40)?;
         Cmd::new("mkfs.btrfs").args(["-q", "-f"]).arg(&file).run()?;
         Ok(Self {
             device: attach(&file)?,
         })
+    }
+
+    /// Opens the store, if there is one; whether it can be mounted is another question.
+    ///
+    /// # Errors
+    /// With the command that failed.
+    pub fn open(layout: &Layout) -> Result<Option<Self>> {
+        let file = Self::file(layout);
+        if !file.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            device: attach(&file)?,
+        }))
+    }
+
+    /// Whether the store can be mounted.
+    #[must_use]
+    pub fn mounts(&self) -> bool {
+        self.script("true").is_ok()
     }
 
     /// The loop device.

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::cmd::Cmd;
+use crate::stamp;
 
 /// The longest time one binary may take: ten times what the slowest took on two cores.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -65,9 +66,6 @@ pub struct Binary {
     cgo: bool,
     #[serde(default)]
     env: BTreeMap<String, String>,
-    /// File capabilities it needs inside an image, as for `setcap`; empty for none.
-    #[serde(default)]
-    pub capabilities: String,
 }
 
 /// All families of the repository at `root`, by name.
@@ -77,7 +75,10 @@ pub struct Binary {
 pub fn families(root: &Path) -> Result<Vec<Family>> {
     let all = root.join("tests/plane/go");
     let mut families = Vec::new();
-    for dir in sorted(&all)?.into_iter().filter(|path| path.is_dir()) {
+    for dir in stamp::sorted(&all)?
+        .into_iter()
+        .filter(|path| path.is_dir())
+    {
         families.push(Family::read(&dir)?);
     }
     Ok(families)
@@ -111,11 +112,11 @@ impl Family {
     }
 
     fn key_with(&self, toolchain: &str) -> Result<String> {
-        let mut hash = Sha256::new();
-        add(&mut hash, toolchain.as_bytes());
-        add(&mut hash, format!("{FLAGS:?} {ENVIRONMENT:?}").as_bytes());
-        add_tree(&mut hash, &self.dir, &self.dir)?;
-        Ok(hex(&hash.finalize()).chars().take(16).collect())
+        let mut key = stamp::Key::default();
+        key.add(toolchain);
+        key.add(format!("{FLAGS:?} {ENVIRONMENT:?}"));
+        key.add_tree(&self.dir)?;
+        Ok(key.text())
     }
 
     /// Where the result would be.
@@ -184,7 +185,7 @@ pub fn verify(family: &Family, place: &Path) -> bool {
     let has = |text: &str, line: &str| text.lines().any(|l| l == line);
     family.binaries.iter().all(|binary| {
         let file = place.join(&binary.name);
-        stamp(&binary.name, &file).is_ok_and(|line| has(&stamps, &line))
+        seen(&binary.name, &file).is_ok_and(|line| has(&stamps, &line))
             || sum(&binary.name, &file).is_ok_and(|line| has(&sums, &line))
     })
 }
@@ -194,7 +195,7 @@ fn record(family: &Family, dir: &Path) -> Result<()> {
     for Binary { name, .. } in &family.binaries {
         let file = dir.join(name);
         writeln!(sums, "{}", sum(name, &file)?)?;
-        writeln!(stamps, "{}", stamp(name, &file)?)?;
+        writeln!(stamps, "{}", seen(name, &file)?)?;
     }
     fs::write(dir.join(STAMPS), stamps)?;
     fs::write(dir.join(SUMS), sums)?;
@@ -204,10 +205,10 @@ fn record(family: &Family, dir: &Path) -> Result<()> {
 fn sum(name: &str, file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut File::open(file)?, &mut hash)?;
-    Ok(format!("{}  {name}", hex(&hash.finalize())))
+    Ok(format!("{}  {name}", stamp::hex(&hash.finalize())))
 }
 
-fn stamp(name: &str, file: &Path) -> Result<String> {
+fn seen(name: &str, file: &Path) -> Result<String> {
     let meta = fs::metadata(file)?;
     let age = meta.modified()?.duration_since(UNIX_EPOCH)?;
     Ok(format!("{} {} {name}", meta.len(), age.as_nanos()))
@@ -216,7 +217,7 @@ fn stamp(name: &str, file: &Path) -> Result<String> {
 /// Removes what other keys of this family left: nothing asks for it again.
 fn remove_others(family: &str, keep: &Path) -> Result<()> {
     let all = keep.parent().context("a place has a parent")?;
-    for path in sorted(all)? {
+    for path in stamp::sorted(all)? {
         let name = path
             .file_name()
             .unwrap_or_default()
@@ -240,39 +241,6 @@ fn remove(dir: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn add_tree(hash: &mut Sha256, root: &Path, dir: &Path) -> Result<()> {
-    for path in sorted(dir)? {
-        if path.is_dir() {
-            add_tree(hash, root, &path)?;
-        } else {
-            let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-            add(
-                hash,
-                path.strip_prefix(root)?.as_os_str().as_encoded_bytes(),
-            );
-            add(hash, &bytes);
-        }
-    }
-    Ok(())
-}
-
-/// The length goes first, so that no two lists of parts give the same bytes.
-fn add(hash: &mut Sha256, part: &[u8]) {
-    hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-    hash.update(part);
-}
-
-fn sorted(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
-    let mut paths = entries.map(|e| Ok(e?.path())).collect::<Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::layout::{self, Layout, VOLUME_DIR};
 use crate::wait;
 
 /// Settings that kubelet, or the plane itself, changes for the whole machine.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 7] = [
     "vm/nr_hugepages",
     "vm/overcommit_memory",
     "vm/panic_on_oom",
@@ -22,7 +22,6 @@ const SETTINGS: [&str; 8] = [
     "kernel/panic_on_oops",
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
-    "net/ipv4/ip_forward",
 ];
 
 /// The host as it was before `up`.
@@ -65,7 +64,7 @@ impl Before {
         let Ok(text) = fs::read(Self::file(layout)) else {
             return Ok(());
         };
-        let before: Self = serde_json::from_slice(&text)?;
+        let before: Self = serde_json::from_slice(&text).context("host-before.json")?;
         for (name, value) in &before.settings {
             let path = proc_sys(name);
             if fs::read_to_string(&path).is_ok_and(|now| now.trim() != value) {
@@ -79,14 +78,17 @@ impl Before {
     }
 }
 
-/// Sets aside this many 2Mi huge pages; kubelet counts them once, at its start.
+/// Sets aside this many more 2Mi huge pages; kubelet counts them once, at its start.
 ///
 /// # Errors
 /// If the kernel gives fewer.
 pub fn set_huge_pages(pages: u32) -> Result<()> {
     let path = proc_sys("vm/nr_hugepages");
-    fs::write(&path, pages.to_string()).with_context(|| path.display().to_string())?;
-    let got: u32 = fs::read_to_string(&path)?.trim().parse()?;
+    let now = || anyhow::Ok(fs::read_to_string(&path)?.trim().parse::<u32>()?);
+    let before = now()?;
+    let wanted = before.saturating_add(pages);
+    fs::write(&path, wanted.to_string()).with_context(|| path.display().to_string())?;
+    let got = now()?.saturating_sub(before);
     anyhow::ensure!(
         got == pages,
         "wanted {pages} huge pages of 2Mi, the kernel gave {got}: free memory or ask for fewer \
@@ -117,7 +119,7 @@ pub fn remove_cgroups() -> Result<()> {
             {
                 let dir = entry.path();
                 let what = format!("{} to be empty", dir.display());
-                wait::until(&what, Duration::from_secs(20), || {
+                wait::until_even_if_interrupted(&what, Duration::from_secs(20), || {
                     Ok(remove_tree(&dir).is_ok().then_some(()))
                 })?;
             }

@@ -9,7 +9,6 @@ mod guests;
 mod oci;
 pub(crate) mod recipe;
 mod source;
-pub(crate) mod stamp;
 mod tar;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,26 +18,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-pub use self::guests::{Guests, ensure as ensure_guests};
 pub use self::recipe::{Recipe, recipes};
 use self::source::{Found, find, write_layer};
 use crate::rootfs::{self, Layer};
-
-/// Debian packages that building images, root file systems and guests needs on this machine.
-pub const PACKAGES: &[&str] = &[
-    "mmdebstrap",
-    "debian-archive-keyring",
-    "busybox-static",
-    "gcc",
-    "libc6-dev",
-    "binutils",
-    "qemu-utils",
-    "syslinux",
-    "mtools",
-    "dosfstools",
-    "fdisk",
-    "cpio",
-];
+use crate::stamp;
 
 /// Where things come from and go to.
 pub struct Inputs<'a> {

@@ -1,19 +1,20 @@
-//! Ctrl-C and SIGTERM: seen by every wait, so that a command that is stopped cleans up behind itself.
+//! Ctrl-C, SIGTERM and a closed terminal: seen by every wait, so that a command that is stopped cleans up behind itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on the two signals are remembered instead of ending the process.
+/// From now on these signals are remembered instead of ending the process.
 ///
 /// # Errors
 /// If a handler can't be set.
 pub fn watch() -> Result<()> {
     let flag = FLAG.get_or_init(Arc::default);
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(flag))?;
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! kubectl, as the plane itself uses it: inside the control plane's network, bounded.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::cmd::Cmd;
+use crate::cmd::{self, Cmd};
+use crate::interrupt;
 use crate::layout::Layout;
 use crate::machine::Machine;
 use crate::wait;
@@ -32,7 +34,7 @@ impl<'a> Kubectl<'a> {
     pub fn cmd(&self) -> Cmd {
         self.control_plane
             .in_network(self.layout.bin("kubectl"))
-            .env("KUBECONFIG", self.layout.kubeconfig())
+            .envs(environment(self.layout))
             .arg("--request-timeout=30s")
     }
 
@@ -68,7 +70,7 @@ impl<'a> Kubectl<'a> {
         let get = self.cmd().arg("get").args(words).args(["-o", "json"]);
         match get.output() {
             Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
-            Err(_) => crate::interrupt::check().map(|()| None),
+            Err(_) => interrupt::check().map(|()| None),
         }
     }
 
@@ -83,11 +85,44 @@ impl<'a> Kubectl<'a> {
         words: &[&str],
         good: impl Fn(&Value) -> bool,
     ) -> Result<()> {
-        wait::until(what, limit, || {
-            self.control_plane.check_parts()?;
+        let seen = wait::until(what, limit, || {
+            for machine in Machine::all(self.layout)? {
+                machine.check_parts()?;
+            }
             Ok(self.get(words)?.filter(&good).map(drop))
+        });
+        seen.map_err(|e| match interrupt::check() {
+            Ok(()) => e.context(self.pods()),
+            Err(interrupted) => interrupted,
         })
     }
+
+    /// All pods as a table: what one looks at first when a wait has ended in vain.
+    fn pods(&self) -> String {
+        let table = self
+            .cmd()
+            .args(["get", "pods", "-A", "-o", "wide"])
+            .output();
+        format!("the pods were:\n{}", table.unwrap_or_default())
+    }
+}
+
+/// What kubectl, helm and virtctl find their way by: nothing of the user's, nothing left in $HOME.
+#[must_use]
+pub fn environment(layout: &Layout) -> Vec<(&'static str, OsString)> {
+    let mut path = layout.cluster.join("bin").into_os_string();
+    path.push(":");
+    path.push(cmd::path());
+    let home = layout.cluster.join("home");
+    vec![
+        ("PATH", path),
+        ("KUBECONFIG", layout.kubeconfig().into()),
+        ("KUBECACHEDIR", home.join("kube").into()),
+        ("HELM_CACHE_HOME", home.join("helm-cache").into()),
+        ("HELM_CONFIG_HOME", home.join("helm-config").into()),
+        ("HELM_DATA_HOME", home.join("helm-data").into()),
+        ("NO_PROXY", "*".into()),
+    ]
 }
 
 /// Whether a condition of this type is "True".

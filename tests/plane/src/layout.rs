@@ -70,11 +70,15 @@ impl Layout {
     pub fn find() -> Result<Self> {
         let cache = std::env::var_os(CACHE_ENV)
             .map_or_else(|| PathBuf::from("/var/cache/vmberth"), PathBuf::from);
+        std::fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
+        let cache = cache.canonicalize()?;
         // Nodes have other files there: they could not see the cluster's.
-        let hidden = ["/run", "/tmp", "/var/lib", "/var/log", VOLUME_DIR, "/mnt"];
-        if !cache.is_absolute() || hidden.iter().any(|dir| cache.starts_with(dir)) {
-            let cache = cache.display();
-            bail!("{CACHE_ENV} must be an absolute path outside of {hidden:?}, got {cache}");
+        let hidden = ["/run", "/var/lib", "/var/log", VOLUME_DIR];
+        if hidden.iter().any(|dir| cache.starts_with(dir)) {
+            bail!(
+                "{CACHE_ENV} must be outside of {hidden:?}, got {}",
+                cache.display()
+            );
         }
         let sources = std::env::var_os(SOURCES_ENV)
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -119,7 +123,7 @@ impl Layout {
     }
 }
 
-/// Writes a file and the directories above it.
+/// Writes a file, whole or not at all, and the directories above it.
 ///
 /// # Errors
 /// With the path.
@@ -127,5 +131,9 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
     }
-    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    std::fs::write(&part, text)
+        .and_then(|()| std::fs::rename(&part, path))
+        .with_context(|| format!("writing {}", path.display()))
 }

@@ -14,6 +14,7 @@
 pub mod args;
 pub mod build;
 pub mod cmd;
+pub mod complete;
 pub mod control_plane;
 pub mod disk;
 pub mod down;
@@ -36,6 +37,7 @@ pub mod progress;
 pub mod prometheus;
 pub mod rootfs;
 pub mod simulated;
+pub(crate) mod stamp;
 pub mod status;
 pub mod up;
 pub mod volumes;

@@ -60,6 +60,13 @@ impl Lock {
     }
 }
 
+/// Whether another command holds the lock.
+#[must_use]
+pub fn is_held(layout: &Layout) -> bool {
+    File::open(layout.cache.join("plane.lock"))
+        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+}
+
 fn owner(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }

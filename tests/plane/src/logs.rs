@@ -3,10 +3,39 @@
 use std::fs;
 use std::io::Write;
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
 use crate::cmd;
 use crate::layout::Layout;
+
+/// Where the logs of the last cluster are, after it has gone.
+#[must_use]
+pub fn kept(layout: &Layout) -> PathBuf {
+    layout.logs.join("last-cluster")
+}
+
+/// Keeps the logs of a cluster that is about to be removed; as many of them as there are.
+pub fn keep(layout: &Layout) {
+    let machines = fs::read_dir(layout.cluster.join("machines"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let machines: Vec<_> = machines.collect();
+    if !machines.is_empty() {
+        drop(fs::remove_dir_all(kept(layout)));
+    }
+    for machine in machines {
+        let target = kept(layout).join(machine.file_name());
+        drop(fs::create_dir_all(&target));
+        drop(fs::rename(machine.path().join("log"), target.join("log")));
+        drop(fs::rename(
+            machine.path().join("init.log"),
+            target.join("init.log"),
+        ));
+    }
+}
 
 /// Prints the end of one part's log, or the list of logs.
 ///

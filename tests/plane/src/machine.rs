@@ -4,94 +4,20 @@
 //! given to a namespace: when the processes are gone, everything of it is gone.
 
 pub mod init;
+pub mod process;
+mod spec;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal};
-use serde::{Deserialize, Serialize};
 
-use crate::cmd::{Cmd, tail};
+use self::process::Process;
+pub use self::spec::{Mount, Part, Spec};
+use crate::cmd::{Cmd, path, tail};
 use crate::layout::{self, Layout};
 use crate::wait;
-
-/// What PID 1 of a machine has to know.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Spec {
-    /// Its name, and host name.
-    pub name: String,
-    /// Its directory.
-    pub dir: PathBuf,
-    /// Made in this order.
-    pub mounts: Vec<Mount>,
-}
-
-/// One mount inside a machine.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Mount {
-    /// A directory of the host (made if missing) at another place.
-    Bind {
-        /// What is shown.
-        source: PathBuf,
-        /// Where.
-        target: PathBuf,
-    },
-    /// An empty file system in memory.
-    Tmpfs {
-        /// Where.
-        target: PathBuf,
-    },
-    /// A block device.
-    Device {
-        /// The device.
-        device: PathBuf,
-        /// Kind of its file system.
-        fstype: String,
-        /// Comma separated, as for mount(2).
-        options: String,
-        /// Where.
-        target: PathBuf,
-    },
-}
-
-impl Mount {
-    /// Where the mount appears.
-    #[must_use]
-    pub fn target(&self) -> &Path {
-        match self {
-            Self::Bind { target, .. } | Self::Tmpfs { target } | Self::Device { target, .. } => {
-                target
-            }
-        }
-    }
-}
-
-/// A program that runs in a machine until the machine ends.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Part {
-    /// Its name: log, pid and exit files are called after it.
-    pub name: String,
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// Added to the environment.
-    pub env: BTreeMap<String, String>,
-}
-
-impl Part {
-    /// A part without environment of its own.
-    pub fn new(name: &str, program: &Path, args: impl IntoIterator<Item = String>) -> Self {
-        let program = program.display().to_string();
-        let argv = std::iter::once(program).chain(args).collect();
-        Self {
-            name: name.to_owned(),
-            argv,
-            env: BTreeMap::new(),
-        }
-    }
-}
 
 /// A machine that was started.
 #[derive(Debug, Clone)]
@@ -117,7 +43,11 @@ impl Machine {
         }
         let log = fs::File::create(spec.dir.join("init.log"))?;
         // unshare(1) stays as the parent outside; setsid keeps a Ctrl-C of the terminal away.
+        // Nothing of the user's environment: a proxy of it would swallow the cluster's own calls.
         std::process::Command::new("setsid")
+            .env_clear()
+            .env("PATH", path())
+            .current_dir("/")
             .args([
                 "unshare",
                 "--net",
@@ -159,7 +89,7 @@ impl Machine {
             return Ok(None);
         };
         let pid: i32 = text.trim().parse().context("pid file")?;
-        let ours = is_machine(pid, dir);
+        let ours = is_machine(pid, dir)?;
         Ok(ours.then(|| Self {
             name: name.to_owned(),
             dir: dir.to_owned(),
@@ -190,16 +120,8 @@ impl Machine {
     /// # Errors
     /// If it does not start.
     pub fn run(&self, part: &Part) -> Result<()> {
-        let requests = self.dir.join("parts");
-        let temporary = requests.join(format!("{}.new", part.name));
-        layout::write(&temporary, serde_json::to_vec(part)?)?;
-        // Kept beside the request, so that `restart` can ask again.
-        layout::write(
-            &self.dir.join("specs").join(&part.name),
-            serde_json::to_vec(part)?,
-        )?;
-        let request = requests.join(format!("{}.json", part.name));
-        fs::rename(temporary, &request)?;
+        let request = self.dir.join("parts").join(format!("{}.json", part.name));
+        layout::write(&request, serde_json::to_vec(part)?)?;
         wait::until(
             &format!("{} to start {}", self.name, part.name),
             Duration::from_secs(10),
@@ -234,8 +156,9 @@ impl Machine {
                 );
             }
         }
-        if !is_machine(self.pid, &self.dir) {
-            bail!("machine {} has ended", self.name);
+        if !is_machine(self.pid, &self.dir)? {
+            let log = fs::read_to_string(self.dir.join("init.log")).unwrap_or_default();
+            bail!("machine {} has ended\n{}", self.name, tail(&log, 15));
         }
         Ok(())
     }
@@ -287,25 +210,18 @@ impl Machine {
     /// Ends the machine and everything in it.
     ///
     /// # Errors
-    /// If it still lives after ten seconds.
+    /// If something of it still lives after a minute.
     pub fn kill(&self) -> Result<()> {
-        if let Some(pid) = Pid::from_raw(self.pid) {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        wait::until(
-            &format!("machine {} to end", self.name),
-            Duration::from_secs(30),
-            || Ok((!is_machine(self.pid, &self.dir)).then_some(())),
-        )
+        process::end_below(&self.dir)
     }
 }
 
 /// Whether this process is PID 1 of the machine with this directory (and not a later process that
 /// got the same number).
-fn is_machine(pid: i32, dir: &Path) -> bool {
+fn is_machine(pid: i32, dir: &Path) -> Result<bool> {
     let spec = dir.join("spec.json");
-    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-        line.split(|b| *b == 0)
-            .any(|arg| arg == spec.as_os_str().as_encoded_bytes())
-    })
+    let raw = |process: &Process| process.pid.as_raw_nonzero().get();
+    Ok(process::all()?
+        .iter()
+        .any(|p| p.init && raw(p) == pid && p.spec == spec))
 }

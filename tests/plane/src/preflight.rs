@@ -57,11 +57,8 @@ const MEMORY_GIB: u64 = 6;
 /// Everything that is missing, in one line each.
 pub fn check(layout: &Layout, progress: &Progress) -> Result<()> {
     let mut missing = Vec::new();
-    if !rustix::process::geteuid().is_root() {
-        bail!("`plane up` needs root: it makes namespaces and loop devices; run it with sudo");
-    }
-    if Cmd::new("go").arg("version").output().is_err() {
-        missing.push("Go (1.25 or later): install it from your distribution or go.dev".to_owned());
+    if !go_is_new_enough() {
+        missing.push("Go 1.26 or later in PATH, with HOME set: see go.dev/doc/install".to_owned());
     }
     kernel(&mut missing)?;
     resources(layout, &mut missing)?;
@@ -74,13 +71,31 @@ pub fn check(layout: &Layout, progress: &Progress) -> Result<()> {
     packages(progress, &layout.logs.join("apt.log"))
 }
 
+/// The families' go.mod files ask for it, and no other toolchain is fetched.
+fn go_is_new_enough() -> bool {
+    let version = Cmd::new("go")
+        .args(["env", "GOVERSION"])
+        .env("GOTOOLCHAIN", "local")
+        .output();
+    let minor = version.ok().and_then(|text| {
+        let rest = text.trim().strip_prefix("go1.")?.to_owned();
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse::<u32>()
+            .ok()
+    });
+    minor.is_some_and(|minor| minor >= 26)
+}
+
 fn kernel(missing: &mut Vec<String>) -> Result<()> {
-    if !Path::new("/sys/fs/cgroup/memory").exists() {
-        missing.push(
-            "cgroup v1 at /sys/fs/cgroup: the plane was only made for it so far; boot with \
-             systemd.unified_cgroup_hierarchy=0"
-                .to_owned(),
-        );
+    for hierarchy in ["cpu", "cpuset", "devices", "memory", "pids"] {
+        if !Path::new("/sys/fs/cgroup").join(hierarchy).exists() {
+            missing.push(format!(
+                "cgroup v1 with {hierarchy} at /sys/fs/cgroup (the plane was only made for v1 so \
+                 far): boot with systemd.unified_cgroup_hierarchy=0"
+            ));
+            break;
+        }
     }
     let known = fs::read_to_string("/proc/filesystems")?;
     for kind in ["btrfs", "ext4", "overlay", "hugetlbfs"] {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cmd::Cmd;
-use crate::images::stamp;
+use crate::stamp;
 
 /// Ten times what the largest took on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(900);

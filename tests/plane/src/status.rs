@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::json;
 
+use crate::complete::running;
 use crate::layout::Layout;
+use crate::lock;
 use crate::machine::Machine;
-use crate::up;
 
 /// Prints the state of the cluster; the exit code says whether it is up.
 ///
@@ -16,11 +17,12 @@ use crate::up;
 /// If it can't be read.
 pub fn print(layout: &Layout, as_json: bool) -> Result<ExitCode> {
     let machines = Machine::all(layout)?;
-    let state = up::running(layout);
+    let state = running(layout);
     let up = matches!(state, Ok(Some(_)));
     let words = match &state {
         Ok(Some(complete)) => format!("up, started by {}", complete.checkout.display()),
         Ok(None) if machines.is_empty() => "down".to_owned(),
+        Ok(None) if lock::is_held(layout) => "a plane command is at work".to_owned(),
         Ok(None) => "unfinished: `plane up` recovers it, `plane down` removes it".to_owned(),
         Err(e) => format!("broken: {e:#}"),
     };

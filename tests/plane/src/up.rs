@@ -1,44 +1,20 @@
 //! `plane up`: from nothing, or from whatever an earlier `up` left, to a cluster that works.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use anyhow::{Result, bail};
 
 use crate::build::{self, Built};
+use crate::complete::{Complete, running};
 use crate::down::down;
 use crate::host::{self, Before};
 use crate::install::Installer;
-use crate::layout::{self, CONTROL_PLANE, Layout};
-use crate::machine::Machine;
+use crate::layout::{self, Layout};
+use crate::machine::{Machine, process};
 use crate::options::Options;
 use crate::progress::Progress;
-use crate::{control_plane, interrupt, network, node, pki, preflight, prometheus, simulated};
-
-/// Written when a cluster is complete: what it is, and from which checkout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Complete {
-    /// As asked for.
-    pub options: Options,
-    /// Everything that it was built from.
-    pub key: String,
-    /// The checkout that started it.
-    pub checkout: PathBuf,
-}
-
-impl Complete {
-    fn file(layout: &Layout) -> PathBuf {
-        layout.cluster.join("complete.json")
-    }
-
-    /// What the running cluster says of itself, if it was completed.
-    #[must_use]
-    pub fn read(layout: &Layout) -> Option<Self> {
-        serde_json::from_slice(&fs::read(Self::file(layout)).ok()?).ok()
-    }
-}
+use crate::{control_plane, interrupt, logs, network, node, pki, preflight, prometheus, simulated};
 
 /// Brings the cluster up; quick if it is up already.
 ///
@@ -46,104 +22,90 @@ impl Complete {
 /// What is missing or failed; then nothing is left behind but logs, unless `keep` is set.
 pub fn up(layout: &Layout, options: &Options, keep: bool) -> Result<()> {
     let progress = Progress::start();
+    if use_running(layout, options, &progress)? {
+        return Ok(());
+    }
     preflight::check(layout, &progress)?;
-    let cold = !layout.cache.join("image-store.btrfs").exists();
-    clear_ruins(layout, &progress)?;
-    let built = build::build(layout, options, &progress)?;
-    let key = key(&built);
-    if let Some(running) = running(layout)? {
-        if running.key == key && running.options.serves(options) {
-            progress.say(&format!(
-                "the cluster is up, started by {}",
-                running.checkout.display()
-            ));
-            return Ok(());
-        }
-        let difference = if running.key == key {
-            format!("with other options ({:?})", running.options)
-        } else {
-            "from other programs or images".to_owned()
-        };
+    match make(layout, options, &progress) {
+        Err(e) if !keep => Err(clean_up(layout, &progress, e)),
+        result => result,
+    }
+}
+
+/// Whether a cluster runs that will do. What is not a whole cluster is taken away.
+fn use_running(layout: &Layout, options: &Options, progress: &Progress) -> Result<bool> {
+    if let Some(other) = process::all()?
+        .into_iter()
+        .find(|p| !p.spec.starts_with(&layout.cluster))
+    {
         bail!(
-            "another cluster is up, started by {} {difference}: use it, or end it with `plane down`",
-            running.checkout.display(),
+            "a cluster of another cache is up ({}): end it first",
+            other.spec.display()
         );
     }
-    let ready = progress.elapsed();
-    match start(layout, options, &built, &progress) {
-        Ok(()) => {
-            let checkout = layout.sources.clone();
-            let complete = Complete {
-                options: options.clone(),
-                key,
-                checkout,
-            };
-            layout::write(
-                &Complete::file(layout),
-                serde_json::to_vec_pretty(&complete)?,
-            )?;
-        }
-        Err(e) if keep => return Err(e),
-        Err(e) => return Err(clean_up(layout, &progress, e)),
+    if !layout.cluster.exists() {
+        return Ok(false);
     }
+    let broken = match running(layout) {
+        Ok(Some(running)) => return fits(layout, options, &running, progress),
+        Ok(None) => "an earlier cluster was left unfinished".to_owned(),
+        Err(e) => format!("the cluster is broken: {e:#}"),
+    };
+    progress.say(&format!("{broken}\n         removing it"));
+    down(layout)?;
+    Ok(false)
+}
+
+/// Asked before anything is built: a build would take the running cluster's programs away.
+fn fits(
+    layout: &Layout,
+    options: &Options,
+    running: &Complete,
+    progress: &Progress,
+) -> Result<bool> {
+    let whose = running.checkout.display();
+    if running.sources != build::sources_key(layout)? {
+        bail!(
+            "another cluster is up, started by {whose} from other programs or images: use it, or \
+             end it with `plane down`"
+        );
+    }
+    if !running.options.serves(options) {
+        let theirs = &running.options;
+        bail!(
+            "another cluster is up, started by {whose} with {theirs:?}: use it, or end it with \
+             `plane down`"
+        );
+    }
+    progress.say(&format!("the cluster is up, started by {whose}"));
+    Ok(true)
+}
+
+fn make(layout: &Layout, options: &Options, progress: &Progress) -> Result<()> {
+    let nothing_built = !layout.cache.join("go").exists();
+    let built = build::build(layout, options, progress)?;
+    let ready = progress.elapsed();
+    start(layout, options, &built, progress)?;
+    Complete {
+        options: options.clone(),
+        sources: build::sources_key(layout)?,
+        checkout: layout.sources.clone(),
+    }
+    .write(layout)?;
     let took = progress.elapsed();
-    record(layout, if cold { "cold" } else { "warm" }, took)?;
-    let from_cache = (took - ready).as_secs();
+    if options.without.is_empty() {
+        match (nothing_built, built.anew) {
+            (true, _) => record(layout, "cold", took)?,
+            (false, false) => record(layout, "warm", took)?,
+            (false, true) => {}
+        }
+    }
+    let cluster = (took - ready).as_secs();
     progress.say(&format!(
-        "up after {} s, {from_cache} s of it for the cluster itself",
+        "up after {} s, {cluster} s of it for the cluster itself",
         took.as_secs()
     ));
     Ok(())
-}
-
-/// A cluster that was not completed, or of which something has died, is taken away.
-fn clear_ruins(layout: &Layout, progress: &Progress) -> Result<()> {
-    if !layout.cluster.exists() {
-        return Ok(());
-    }
-    match running(layout) {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => {
-            progress.say("an earlier cluster was left unfinished: removing it");
-            down(layout)
-        }
-        Err(e) => {
-            progress.say(&format!("the cluster is broken: {e:#}"));
-            progress.say("removing it");
-            down(layout)
-        }
-    }
-}
-
-/// The cluster that runs, if it was completed.
-///
-/// # Errors
-/// The part of it that has ended.
-pub fn running(layout: &Layout) -> Result<Option<Complete>> {
-    let Some(complete) = Complete::read(layout) else {
-        return Ok(None);
-    };
-    let mut names = vec![CONTROL_PLANE.to_owned()];
-    names.extend((1..=complete.options.nodes).map(layout::node_name));
-    for name in names {
-        Machine::open(&name, &layout.machine(&name))?
-            .with_context(|| format!("machine {name} has ended"))?
-            .check_parts()?;
-    }
-    Ok(Some(complete))
-}
-
-fn key(built: &Built) -> String {
-    let optional = ["kwok", "prometheus"];
-    let names = built
-        .families
-        .iter()
-        .filter(|(name, _)| !optional.contains(&name.as_str()));
-    let names = names.filter_map(|(_, dir)| Some(dir.file_name()?.to_string_lossy().into_owned()));
-    names
-        .chain([built.images.clone()])
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 fn start(layout: &Layout, options: &Options, built: &Built, progress: &Progress) -> Result<()> {
@@ -216,28 +178,14 @@ fn link_binaries(layout: &Layout, built: &Built) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the logs, takes the rest away, and says where the logs are.
+/// Takes away what there is, and says where the logs are.
 fn clean_up(layout: &Layout, progress: &Progress, error: anyhow::Error) -> anyhow::Error {
     interrupt::forget();
     progress.say(&format!("failed: {error:#}"));
-    let kept = layout.logs.join("last-failure");
-    drop(fs::remove_dir_all(&kept));
-    for entry in fs::read_dir(layout.cluster.join("machines"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let target = kept.join(entry.file_name());
-        drop(fs::create_dir_all(&target));
-        drop(fs::rename(entry.path().join("log"), target.join("log")));
-        drop(fs::copy(
-            entry.path().join("init.log"),
-            target.join("init.log"),
-        ));
-    }
+    let logs = logs::kept(layout);
     progress.say(&format!(
-        "cleaning up; the parts' logs are in {}",
-        kept.display()
+        "cleaning up; the logs of the cluster's parts stay in {}",
+        logs.display()
     ));
     match down(layout) {
         Ok(()) => error.context("the cluster did not come up, and was removed again"),
@@ -245,7 +193,7 @@ fn clean_up(layout: &Layout, progress: &Progress, error: anyhow::Error) -> anyho
     }
 }
 
-/// Times of the last cold and warm `up`, for `make bench`.
+/// Times of whole clusters, for `make bench`: cold is with nothing built, warm with everything.
 fn record(layout: &Layout, kind: &str, took: Duration) -> Result<()> {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -20,11 +20,25 @@ pub fn until<T>(
     limit: Duration,
     mut question: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
+    until_even_if_interrupted(what, limit, || {
+        interrupt::check()?;
+        question()
+    })
+}
+
+/// As [`until`], but goes on when interrupted: for cleaning up.
+///
+/// # Errors
+/// That of the question, or, after `limit`, what was waited for.
+pub fn until_even_if_interrupted<T>(
+    what: &str,
+    limit: Duration,
+    mut question: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(10);
     let mut reminder = REMINDER;
     loop {
-        interrupt::check()?;
         if let Some(answer) = question()? {
             return Ok(answer);
         }

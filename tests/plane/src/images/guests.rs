@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::stamp;
 use crate::cmd::Cmd;
+use crate::stamp;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -30,7 +30,7 @@ const SOURCES: [&str; 5] = [
 
 /// The folder of the guests' disks.
 #[derive(Debug, Clone)]
-pub struct Guests {
+pub(super) struct Guests {
     /// Holds `linux.raw`, `linux.qcow2`, `boot-sector.raw` and more.
     pub folder: PathBuf,
 }
@@ -40,7 +40,12 @@ pub struct Guests {
 ///
 /// # Errors
 /// The end of what a script said; all of it is in `log`.
-pub fn ensure(images: &Path, cache: &Path, log: &Path, progress: &dyn Fn(&str)) -> Result<Guests> {
+pub(super) fn ensure(
+    images: &Path,
+    cache: &Path,
+    log: &Path,
+    progress: &dyn Fn(&str),
+) -> Result<Guests> {
     let scripts = images.join("guests");
     let mut key = stamp::Key::default();
     for source in SOURCES {

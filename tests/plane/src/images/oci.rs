@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::recipe::Recipe;
-use super::stamp::hex;
 use super::tar::{Attributes, Writer};
+use crate::stamp::hex;
 
 const FILE: Attributes = Attributes {
     mode: 0o644,

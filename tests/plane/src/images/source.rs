@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use super::recipe::{Copy, Recipe, capability, mode, owner};
 use super::tar::{Attributes, Writer};
-use super::{Inputs, guests, oci, stamp};
+use super::{Inputs, guests, oci};
 use crate::cmd::Cmd;
+use crate::stamp;
 
 /// A file that goes into an image, found.
 #[derive(Debug)]

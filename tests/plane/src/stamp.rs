@@ -103,9 +103,34 @@ impl Key {
         Ok(())
     }
 
+    /// All files below a folder, with their names, in order.
+    pub(crate) fn add_tree(&mut self, root: &Path) -> Result<()> {
+        self.add_below(root, root)
+    }
+
+    fn add_below(&mut self, root: &Path, dir: &Path) -> Result<()> {
+        for path in sorted(dir)? {
+            if path.is_dir() {
+                self.add_below(root, &path)?;
+            } else {
+                self.add(path.strip_prefix(root)?.as_os_str().as_encoded_bytes());
+                self.add_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn text(self) -> String {
         hex(&self.0.finalize()).chars().take(16).collect()
     }
+}
+
+/// What a folder holds, in order.
+pub(crate) fn sorted(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
+    let mut paths = entries.map(|e| Ok(e?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Lower-case hexadecimal.
