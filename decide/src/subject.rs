@@ -154,13 +154,14 @@ impl<'a> View<'a> {
     /// # Errors
     /// If a field that we read is of another type than Kubernetes says.
     pub fn read(kind: Kind, json: &'a str) -> Result<Self, serde_json::Error> {
+        fn by_name<'a, T: serde::Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
+            serde_json::from_str::<view::Fields<T>>(json).map(|fields| fields.0)
+        }
         Ok(match kind {
-            Kind::Pod => Self::Pod(serde_json::from_str(json)?),
-            Kind::VirtualMachine | Kind::ReplicaSet => {
-                Self::Machine(Box::new(serde_json::from_str(json)?))
-            }
-            Kind::VirtualMachineInstance => Self::Instance(serde_json::from_str(json)?),
-            Kind::Pool => Self::Pool(Box::new(serde_json::from_str(json)?)),
+            Kind::Pod => Self::Pod(by_name(json)?),
+            Kind::VirtualMachine | Kind::ReplicaSet => Self::Machine(Box::new(by_name(json)?)),
+            Kind::VirtualMachineInstance => Self::Instance(by_name(json)?),
+            Kind::Pool => Self::Pool(Box::new(by_name(json)?)),
             Kind::Other => Self::Other,
         })
     }
@@ -171,7 +172,7 @@ impl<'a> View<'a> {
     pub fn misread_at(kind: Kind, json: &'a str) -> Option<String> {
         fn stop<'a, T: serde::Deserialize<'a>>(json: &'a str) -> String {
             let mut json = serde_json::Deserializer::from_str(json);
-            let read: Result<T, _> = serde_path_to_error::deserialize(&mut json);
+            let read: Result<view::Fields<T>, _> = serde_path_to_error::deserialize(&mut json);
             read.err()
                 .map_or_else(String::new, |error| error.path().to_string())
         }

@@ -4,21 +4,70 @@
 //! be an error nor be lost. Strings are borrowed from the body wherever they hold no escape.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 /// A string out of the body; [`Cow`] alone is not borrowed by serde when it stands inside an [`Option`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
+/// A JSON object, and nothing else: serde would also take a list for the fields in their order, and a patch of such
+/// an object would not fit.
+#[derive(Debug)]
+pub struct Fields<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fields<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByName<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ByName<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<T, M::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(ByName(PhantomData)).map(Self)
+    }
+}
+
+fn fields<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let read: Option<Fields<T>> = Deserialize::deserialize(deserializer)?;
+    Ok(read.map(|fields| fields.0))
+}
+
+fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let read: Option<Vec<Fields<T>>> = Deserialize::deserialize(deserializer)?;
+    Ok(read.map(|list| list.into_iter().map(|fields| fields.0).collect()))
+}
+
 /// Metadata and spec of any object.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
 pub struct Object<'a, S> {
     /// Who and whose it is.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "fields")]
     pub metadata: Option<Metadata<'a>>,
     /// What is wanted.
+    #[serde(default, deserialize_with = "fields")]
     pub spec: Option<S>,
 }
 
@@ -35,7 +84,7 @@ pub type Pool<'a> = Object<'a, PoolSpec<'a>>;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Placement<'a> {
     /// Taints that are put up with.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "list")]
     pub tolerations: Option<Vec<Toleration<'a>>>,
 }
 
@@ -43,7 +92,7 @@ pub struct Placement<'a> {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct MachineSpec<'a> {
     /// The instance that will be made.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "fields")]
     pub template: Option<Instance<'a>>,
 }
 
@@ -51,7 +100,12 @@ pub struct MachineSpec<'a> {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PoolSpec<'a> {
     /// The machines that will be made.
-    #[serde(borrow, rename = "virtualMachineTemplate")]
+    #[serde(
+        borrow,
+        rename = "virtualMachineTemplate",
+        default,
+        deserialize_with = "fields"
+    )]
     pub machine: Option<Machine<'a>>,
 }
 
@@ -65,13 +119,13 @@ pub struct Metadata<'a> {
     #[serde(borrow, rename = "generateName")]
     pub generate_name: Option<Text<'a>>,
     /// The labels that decide something.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "fields")]
     pub labels: Option<Labels<'a>>,
     /// The annotations that decide something.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "fields")]
     pub annotations: Option<Annotations<'a>>,
     /// Whose object this is.
-    #[serde(borrow, rename = "ownerReferences")]
+    #[serde(borrow, rename = "ownerReferences", default, deserialize_with = "list")]
     pub owners: Option<Vec<Owner<'a>>>,
 }
 

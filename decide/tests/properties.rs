@@ -151,7 +151,6 @@ fn template_metadata() -> impl Strategy<Value = Value> {
         junk().prop_map(|future| json!({ "future": future })),
         Just(json!({"labels": null})),
         Just(json!({"labels": {"a": "b"}})),
-        Just(json!({"labels": {"vmberth.io/inject": "false"}})),
     ]
 }
 
@@ -245,7 +244,6 @@ proptest! {
     #[test]
     fn every_toleration_of_the_policy_is_there_afterwards((kind, mut object) in objects(), policy in policies()) {
         prop_assume!(kind != Kind::Other);
-        prop_assume!(!object.to_string().contains("vmberth.io/inject"));
         let edits = edits(kind, Operation::Create, &object, &policy).unwrap();
         apply(&mut object, &edits);
         let path = match kind {

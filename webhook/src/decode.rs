@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use vmberth_decide::subject::{Kind, Operation, Review, View};
-use vmberth_decide::view::Text;
+use vmberth_decide::view::{Fields, Text};
 
 use crate::metrics::Rejection;
 
@@ -115,7 +115,8 @@ pub fn decode(body: &[u8]) -> Result<Request<'_>, DecodeError> {
     if body.is_empty() {
         return Err(DecodeError::Empty);
     }
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(DecodeError::Envelope)?;
+    let Fields(envelope): Fields<Envelope<'_>> =
+        serde_json::from_slice(body).map_err(DecodeError::Envelope)?;
     let text = |text: &Option<Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
     let (api_version, kind) = (text(&envelope.api_version), text(&envelope.kind));
     if api_version != API_VERSION || kind != "AdmissionReview" {

@@ -72,6 +72,8 @@ fn nested_tolerations() -> Vec<u8> {
 #[case::no_object(JSON, question(&json!({"object": null})), 400, "incomplete", "request.object: missing")]
 #[case::unknown_operation(JSON, question(&json!({"operation": "PATCH"})), 400, "incomplete", "request.operation: found \"PATCH\"")]
 #[case::object_of_another_shape(JSON, question(&json!({"object": {"spec": {"template": {"spec": {"tolerations": "all"}}}}})), 400, "object", "request.object.spec.template.spec.tolerations: invalid type: string \"all\", expected a sequence")]
+#[case::list_for_an_envelope(JSON, br#"["admission.k8s.io/v1", "AdmissionReview"]"#.to_vec(), 400, "malformed", "invalid type: sequence, expected an object")]
+#[case::list_for_an_object(JSON, question(&json!({"object": {"spec": {"template": [null, [null]]}}})), 400, "object", "request.object.spec.template: invalid type: sequence, expected an object")]
 #[case::object_is_a_number(JSON, question(&json!({"object": 1})), 400, "object", "request.object: invalid type")]
 #[tokio::test]
 async fn body_that_is_no_review_is_answered_and_counted(
