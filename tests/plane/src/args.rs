@@ -33,6 +33,11 @@ enum Verb {
         #[arg(long)]
         keep: bool,
     },
+    /// Build what `up` needs and start nothing; for a machine that should be quick later
+    Build {
+        #[command(flatten)]
+        options: Options,
+    },
     /// Remove the cluster: no process, mount, namespace, cgroup or loop device is left
     Down,
     /// Say what runs; exit code 1 if the cluster is not up or something of it has ended
@@ -110,6 +115,11 @@ impl Cli {
                 let program = std::env::current_exe()?;
                 progress::say_raw(&format!("next: alias plane={}", program.display()));
                 progress::say_raw("      plane kubectl get nodes · plane status · plane down");
+            }
+            Verb::Build { options } => {
+                interrupt::watch()?;
+                let _lock = Lock::take(&layout, "build")?;
+                up::build(&layout, &options)?;
             }
             Verb::Down => {
                 interrupt::watch()?;

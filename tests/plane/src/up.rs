@@ -32,6 +32,24 @@ pub fn up(layout: &Layout, options: &Options, keep: bool) -> Result<()> {
     }
 }
 
+/// Builds what `up` needs, while no cluster runs.
+///
+/// # Errors
+/// What is missing or failed.
+pub fn build(layout: &Layout, options: &Options) -> Result<()> {
+    let progress = Progress::start();
+    if Complete::read(layout).is_some() {
+        bail!("a cluster is up, and a build may take its programs away: `plane down` first");
+    }
+    preflight::check(layout, &progress)?;
+    let built = build::build(layout, options, &progress);
+    interrupt::forget();
+    down(layout)?;
+    built?;
+    progress.say(&format!("built after {} s", progress.elapsed().as_secs()));
+    Ok(())
+}
+
 /// Whether a cluster runs that will do. What is not a whole cluster is taken away.
 fn use_running(layout: &Layout, options: &Options, progress: &Progress) -> Result<bool> {
     if let Some(other) = process::all()?
