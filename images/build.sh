@@ -8,6 +8,7 @@
 #
 # VMBERTH_IMAGES   folder of the archives (default /var/cache/vmberth/product-images)
 # VMBERTH_TAG      tag to use instead of the one from git
+# VMBERTH_REBUILD  not empty: build even what is there
 # VMBERTH_BUILDER  buildah, podman or docker (default: the first that is there)
 set -eu
 cd "$(dirname "$0")/.."
@@ -54,6 +55,15 @@ case ${1:-} in
     ;;
 *) fail "unknown argument $1" ;;
 esac
+# An archive is named by what it was made from, and appears whole: one that is there is right.
+all_built() {
+    for name in $names; do [ -s "$archives/$name-$tag.tar" ] || return 1; done
+}
+if [ -z "${VMBERTH_REBUILD:-}" ] && all_built; then
+    say "$tag is built already"
+    echo "$tag"
+    exit 0
+fi
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 builder=${VMBERTH_BUILDER:-}
@@ -112,5 +122,7 @@ for name in $names; do
     mv "$archive.part" "$archive"
     bytes=$(stat -c %s "$archive")
     [ "$bytes" -lt "$most_bytes" ] || fail "$archive has $bytes bytes, at most $most_bytes"
+    # Old archives are of no use; a few stay for who switches between revisions.
+    ls -t "$archives/$name"-*.tar | tail -n +6 | xargs -r rm -f
 done
 echo "$tag"

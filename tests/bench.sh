@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds=${BENCH_SECONDS:-15}
 static="$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release"
 review=tests/fixtures/recorded/launcher-pod.json
-tag=$(images/build.sh | tail -n 1)
+tag=$(VMBERTH_REBUILD=1 images/build.sh | tail -n 1)
 cargo build --quiet --locked --release -p vmberth-webhook --example load
 
 work=$(mktemp -d)
