@@ -27,7 +27,7 @@ before=$(mktemp)
 finish() {
     local code=$?
     # The logs of a failed run stay in $VMBERTH_CACHE/logs/last-cluster.
-    [ "$touched" = no ] || "$plane" down
+    [ "$touched" = no ] || "$plane" down || code=1
     rm -f "$before"
     printf '\n=== times\n'
     printf '%s\n' "${table[@]}"
