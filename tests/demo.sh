@@ -90,7 +90,7 @@ say "3. Install vmberth"
 # shellcheck disable=SC2086 # one word for each archive
 plane load-images $archives
 show plane helm install vmberth charts/vmberth -n vmberth --create-namespace --wait \
-    --timeout=180s --set image.tag="$(images/build.sh --print-tag)"
+    --timeout=180s --set image.registry=localhost --set image.tag="$(images/build.sh --print-tag)"
 
 say "4. The same upload, again by virtctl"
 upload first 240 || fail "the upload failed"

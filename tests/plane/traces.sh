@@ -11,7 +11,10 @@ label() { sed "s|^|$1: |"; }
 
 # How many namespaces of one kind all processes together are in, besides our own.
 namespaces() {
-    find /proc -maxdepth 3 -path "/proc/[0-9]*/ns/$1" -printf '%l\n' 2>/dev/null | sort -u | wc -l
+    {
+        # Processes end while we look.
+        find /proc -maxdepth 3 -path "/proc/[0-9]*/ns/$1" -printf '%l\n' 2>/dev/null || true
+    } | sort -u | wc -l
 }
 
 # Programs that only a cluster runs, whoever started them.
@@ -42,7 +45,8 @@ rules() { "$1" 2>/dev/null | grep -v '^#' | sed 's/\[[0-9:]*\]//' || true; }
     done
     find /sys/fs/cgroup -maxdepth 2 -name '*vmberth*' | label cgroup
     for kind in net mnt pid uts; do namespaces "$kind" | label "$kind namespaces"; done
-    find / /var /var/lib /var/log /run /run/lock /mnt /etc "$cache" "$HOME" /etc/cni /opt /dev \
-        -maxdepth 1 ! -path '/dev/loop*' 2>/dev/null | label file
+    for place in / /var /var/lib /var/log /run /run/lock /mnt /etc "$cache" "$HOME" /etc/cni /opt /dev; do
+        [ ! -d "$place" ] || find "$place" -maxdepth 1 ! -path '/dev/loop*' | label file
+    done
     processes | label process
 } | sort

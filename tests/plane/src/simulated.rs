@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::kubectl::{Kubectl, condition};
 use crate::layout::Layout;
 use crate::machine::{Machine, Part};
+use crate::options::Options;
 
 /// KWOK touches only nodes with this annotation.
 const SELECTOR: &str = "kwok.x-k8s.io/node";
@@ -18,19 +19,26 @@ const BATCH: usize = 500;
 ///
 /// # Errors
 /// What was waited for.
-pub fn start(layout: &Layout, control_plane: &Machine, count: u16) -> Result<()> {
-    let config = layout.sources.join("manifests").join("kwok.yaml");
-    let args = [
+pub fn start(layout: &Layout, control_plane: &Machine, options: &Options) -> Result<()> {
+    let count = options.simulated_nodes;
+    let config = |file: &str| {
+        let path = layout.sources.join("manifests").join(file);
+        format!("--config={}", path.display())
+    };
+    let mut args = vec![
         format!(
             "--kubeconfig={}",
             layout.pki().join("kwok.kubeconfig").display()
         ),
-        format!("--config={}", config.display()),
+        config("kwok.yaml"),
         format!("--manage-nodes-with-annotation-selector={SELECTOR}=fake"),
         // facts/test-plane.md 5: shorter leases make a thousand nodes flap on two busy cores.
         "--node-lease-duration-seconds=240".to_owned(),
         "--cidr=10.100.0.0/14".to_owned(),
     ];
+    if options.with_kubevirt() {
+        args.push(config("kwok-vms.yaml"));
+    }
     control_plane.run(&Part::new("kwok", &layout.bin("kwok"), args))?;
     let kubectl = Kubectl::new(layout, control_plane);
     let nodes: Vec<_> = (1..=count).map(node).collect();

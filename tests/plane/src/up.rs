@@ -160,7 +160,7 @@ fn start(layout: &Layout, options: &Options, built: &Built, progress: &Progress)
     if options.simulated_nodes > 0 {
         let what = format!("{} simulated nodes", options.simulated_nodes);
         progress.step(&what, Duration::from_secs(60), || {
-            simulated::start(layout, &control_plane, options.simulated_nodes)
+            simulated::start(layout, &control_plane, options)
         })?;
     }
     installer.taint()

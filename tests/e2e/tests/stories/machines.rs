@@ -70,7 +70,7 @@ fn a_vm_runs_on_the_node_of_its_uploaded_disk() -> Result<()> {
 #[test]
 fn a_vm_migrates_to_another_tainted_node() -> Result<()> {
     Story::new("migration").with_vmberth().run(async |scene| {
-        scene.let_emulated_guests_migrate().await?;
+        scene.emulated_guests_can_migrate().await?;
         scene.create_vm("mover", Boot::Image).await?;
         let instance = scene.wait_running("mover").await?;
         let from = text(&instance["status"]["nodeName"]).to_owned();
