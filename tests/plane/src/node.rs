@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -10,6 +11,7 @@ use crate::control_plane::proxy;
 use crate::disk;
 use crate::layout::{self, DNS_SERVICE_IP, Layout, VOLUME_DIR};
 use crate::machine::{Machine, Mount, Part, Spec};
+use crate::wait;
 
 /// Size of the file system that holds a node's volumes; sparse.
 const VOLUMES_GIB: u64 = 60;
@@ -59,6 +61,17 @@ pub fn start_machine(layout: &Layout, store: &Path, number: u8, volumes: u16) ->
 /// If one does not start.
 pub fn start(layout: &Layout, machine: &Machine, number: u8) -> Result<()> {
     machine.run(&containerd(machine, number)?)?;
+    // kubelet gives up at once on a containerd whose pod service has not begun; this is the last
+    // line before it does, and `ctr` can't ask for it.
+    wait::until(
+        &format!("containerd on {}", machine.name),
+        Duration::from_secs(60),
+        || {
+            machine.check_parts()?;
+            let log = fs::read_to_string(machine.log("containerd")).unwrap_or_default();
+            Ok(log.contains("Start streaming server").then_some(()))
+        },
+    )?;
     machine.run(&kubelet(layout, machine, number)?)?;
     machine.run(&proxy(layout, &machine.name))
 }

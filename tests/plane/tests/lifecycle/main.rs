@@ -257,6 +257,7 @@ fn ctrl_c_in_a_build_cleans_up() {
 
 #[test]
 fn what_is_missing_is_said_in_one_line() {
+    succeed(&["down"]);
     let output = Command::new("setpriv")
         .args([
             "--reuid=65534",
