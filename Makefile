@@ -33,6 +33,10 @@ bench: ## Measure the webhook on one core; writes docs/benchmarks.md and target/
 images: ## Build vmberth's container images as archives
 	@images/build.sh
 
+.PHONY: explain
+explain: ## Say what the webhook would do to the objects in FILE=vm.yaml, without a cluster
+	@cargo run --quiet --locked -p vmberth-webhook -- explain $(FILE)
+
 .PHONY: plane
 plane: ## Build the command `plane` (a real edge cluster on this machine)
 	@cargo build --quiet --locked -p vmberth-plane

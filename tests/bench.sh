@@ -15,7 +15,9 @@ cargo build --quiet --locked --release -p vmberth-webhook --example load
 work=$(mktemp -d)
 server=
 finish() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null && wait "$server" || true
+    fi
     rm -rf "$work"
 }
 trap finish EXIT

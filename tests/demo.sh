@@ -14,7 +14,8 @@ in_demo() { kubectl -n "$namespace" "$@"; }
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() {
-    printf '\033[2m$ %s\033[0m\n' "$*"
+    # kubectl is the cluster's own here, as `plane kubectl` calls it.
+    printf '\033[2m$ %s\033[0m\n' "${*/#kubectl/plane kubectl}"
     "$@"
 }
 fail() {
@@ -25,8 +26,8 @@ fail() {
 finished=no
 leave() {
     [ "$finished" = yes ] && return
-    echo "The cluster is complete, and stays for you to look at (make up, make down); the demo's" \
-        "own objects are removed when it starts again." >&2
+    echo "The demo did not get to its end. The cluster itself is whole and stays (make down removes" \
+        "it); what the demo put into it is removed when the demo starts again." >&2
 }
 
 clean_up_earlier_demo() {
@@ -116,7 +117,8 @@ cat <<END
   alias plane=$program
   plane kubectl -n $namespace get vm,vmi,dv,pvc,pods -o wide
   plane kubectl -n $namespace get vm first -o yaml          # spec.template: what vmberth added
-  plane kubectl -n vmberth logs -l app.kubernetes.io/component=webhook
+  plane kubectl -n vmberth logs -l app.kubernetes.io/component=webhook --prefix --tail=100
+  plane helm -n vmberth get values vmberth --all
   plane virtctl -n $namespace console first
   make down
 END

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use vmberth_decide::denial::Denial;
 use vmberth_decide::explain::explain;
@@ -16,7 +16,7 @@ use crate::{decode, patch, policy_file::PolicyFile};
 /// Prints what would be changed in the object or review of `path`, and the patch.
 ///
 /// # Errors
-/// If a file cannot be read or holds nothing that could be reviewed.
+/// If a file cannot be read, holds nothing that could be reviewed, or something that is refused.
 pub fn file(path: &Path, policy: Option<&Path>, out: &mut impl Write) -> anyhow::Result<()> {
     let policy = match policy {
         Some(path) => PolicyFile::new(path).refresh()?.unwrap_or_default(),
@@ -33,12 +33,31 @@ pub fn file(path: &Path, policy: Option<&Path>, out: &mut impl Write) -> anyhow:
     };
     let values: Vec<Value> = serde_saphyr::from_multiple(&text)
         .map_err(|error| anyhow!("{}: no YAML or JSON: {error}", path.display()))?;
-    for value in values.iter().flat_map(documents) {
-        let (subject, decision) = decide(value, &policy)?;
+    let objects: Vec<&Value> = values.iter().flat_map(documents).collect();
+    if objects.is_empty() {
+        bail!("{}: holds no object", path.display());
+    }
+    let mut refused = 0;
+    for value in objects {
+        if !["/apiVersion", "/kind"]
+            .iter()
+            .all(|field| value.pointer(field).is_some())
+        {
+            bail!(
+                "{}: no Kubernetes object: expected apiVersion and kind",
+                path.display()
+            );
+        }
+        let (subject, decision) =
+            decide(value, &policy).with_context(|| path.display().to_string())?;
+        refused += usize::from(decision.is_err());
         writeln!(out, "{subject}\n{}", explain(&decision))?;
         if let Ok(Mutation::Edits(edits)) = &decision {
             writeln!(out, "patch: {}", serde_json::to_string(&patch::of(edits))?)?;
         }
+    }
+    if refused > 0 {
+        bail!("{}: {refused} would be refused", path.display());
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub fn print(layout: &Layout, as_json: bool) -> Result<ExitCode> {
         Ok(None) if machines.is_empty() => "down".to_owned(),
         Ok(None) if lock::is_held(layout) => "a plane command is at work".to_owned(),
         Ok(None) => "unfinished: `plane up` recovers it, `plane down` removes it".to_owned(),
-        Err(e) => format!("broken: {e:#}"),
+        Err(e) => format!("broken (`plane up` makes it anew, `plane down` removes it): {e:#}"),
     };
     let mut out = std::io::stdout().lock();
     if as_json {
