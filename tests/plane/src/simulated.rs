@@ -67,7 +67,9 @@ fn node(number: u16) -> Value {
                 "kubernetes.io/arch": "amd64",
                 "kubernetes.io/hostname": name,
                 "kubernetes.io/os": "linux",
+                // As virt-handler and its labeller would say of a node.
                 "kubevirt.io/schedulable": "true",
+                "machine-type.node.kubevirt.io/q35": "true",
             },
         },
         "spec": {"taints": [{"key": SELECTOR, "value": "fake", "effect": "NoSchedule"}]},
