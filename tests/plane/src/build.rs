@@ -35,13 +35,14 @@ pub struct Built {
 /// # Errors
 /// What could not be built, with the end of its log.
 pub fn build(layout: &Layout, options: &Options, progress: &Progress) -> Result<Built> {
-    let inputs = Folders::of(layout);
     // All images, whatever was asked for: one store then serves every cluster.
-    let recipes = images::recipes(&inputs.images)?;
+    let recipes = images::recipes(&layout.sources.join("images"))?;
     // Root file systems wait for the network most of the time, compilers for the processor.
     let (families, prepared) = std::thread::scope(|scope| {
         let prepared = scope.spawn(|| {
-            let result = inputs.with(&|_, _| None, progress, |i| images::prepare(&recipes, i));
+            let result = with_inputs(layout, &|_, _| None, progress, |i| {
+                images::prepare(&recipes, i)
+            });
             result.inspect_err(|e| progress.say(&format!("failed: {e:#}")))
         });
         (build_families(layout, options, progress), prepared.join())
@@ -54,7 +55,7 @@ pub fn build(layout: &Layout, options: &Options, progress: &Progress) -> Result<
             .map(|dir: &PathBuf| dir.join(binary))
             .filter(|path| path.exists())
     };
-    let archives = inputs.with(&go, progress, |i| images::build(&recipes, i))?;
+    let archives = with_inputs(layout, &go, progress, |i| images::build(&recipes, i))?;
     let images = key(&archives);
     let store = Store::open_or_make(layout, progress)?;
     let fill_store = !store.has(&images)?;
@@ -103,38 +104,20 @@ fn key(archives: &[Archive]) -> String {
     key.text()
 }
 
-/// Where images come from and go to.
-struct Folders {
-    images: PathBuf,
-    cache: PathBuf,
-    logs: PathBuf,
-}
-
-impl Folders {
-    fn of(layout: &Layout) -> Self {
-        let images = layout.sources.join("images");
-        Self {
-            images,
-            cache: layout.cache.clone(),
-            logs: layout.logs.clone(),
-        }
-    }
-
-    /// Calls something that needs to know all of it.
-    fn with<T>(
-        &self,
-        go: &dyn Fn(&str, &str) -> Option<PathBuf>,
-        progress: &Progress,
-        work: impl FnOnce(&Inputs<'_>) -> Result<T>,
-    ) -> Result<T> {
-        work(&Inputs {
-            images: &self.images,
-            cache: &self.cache,
-            log: &self.logs.join("images.log"),
-            go,
-            progress: &|text| progress.say(text),
-        })
-    }
+/// Calls something of [`images`] with where things come from and go to.
+fn with_inputs<T>(
+    layout: &Layout,
+    go: &dyn Fn(&str, &str) -> Option<PathBuf>,
+    progress: &Progress,
+    work: impl FnOnce(&Inputs<'_>) -> Result<T>,
+) -> Result<T> {
+    work(&Inputs {
+        images: &layout.sources.join("images"),
+        cache: &layout.cache,
+        log: &layout.logs.join("images.log"),
+        go,
+        progress: &|text| progress.say(text),
+    })
 }
 
 /// The directory of each family, and whether one of them was built anew.

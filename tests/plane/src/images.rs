@@ -37,6 +37,18 @@ pub struct Inputs<'a> {
     pub progress: &'a dyn Fn(&str),
 }
 
+impl Inputs<'_> {
+    /// The guests' disks, made if they are not in the cache.
+    fn guests(&self) -> Result<guests::Guests> {
+        guests::ensure(self.images, self.cache, self.log, self.progress)
+    }
+
+    /// A root file system, made if it is not in the cache.
+    fn root_file_system(&self, name: &str) -> Result<Layer> {
+        rootfs::ensure(self.images, name, self.cache, self.log, self.progress)
+    }
+}
+
 impl std::fmt::Debug for Inputs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inputs")
@@ -88,14 +100,7 @@ pub fn prepare(recipes: &[Recipe], inputs: &Inputs<'_>) -> Result<()> {
         .flat_map(|recipe| &recipe.copy)
         .any(|copy| copy.from.starts_with("guest:"))
     {
-        let Inputs {
-            images,
-            cache,
-            log,
-            progress,
-            ..
-        } = inputs;
-        guests::ensure(images, cache, log, progress)?;
+        inputs.guests()?;
     }
     Ok(())
 }
@@ -157,14 +162,7 @@ fn bases<'a>(recipes: &[&'a Recipe], inputs: &Inputs<'_>) -> Result<BTreeMap<&'a
         .collect();
     let mut bases = BTreeMap::new();
     for name in names.into_iter().filter(|name| !name.is_empty()) {
-        let Inputs {
-            images,
-            cache,
-            log,
-            progress,
-            ..
-        } = inputs;
-        bases.insert(name, rootfs::ensure(images, name, cache, log, progress)?);
+        bases.insert(name, inputs.root_file_system(name)?);
     }
     Ok(bases)
 }

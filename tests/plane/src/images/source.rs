@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::recipe::{Copy, Recipe, capability, mode, owner};
 use super::tar::{Attributes, Writer};
-use super::{Inputs, guests, oci};
+use super::{Inputs, oci};
 use crate::cmd::Cmd;
 use crate::stamp;
 
@@ -29,18 +29,7 @@ pub(super) fn find<'a>(recipe: &'a Recipe, inputs: &Inputs<'_>) -> Result<Vec<Fo
             "file" => inputs.images.join("files").join(rest),
             "host" => PathBuf::from(rest),
             "c" => compile(rest, inputs)?,
-            "guest" => {
-                let Inputs {
-                    images,
-                    cache,
-                    log,
-                    progress,
-                    ..
-                } = inputs;
-                guests::ensure(images, cache, log, progress)?
-                    .folder
-                    .join(rest)
-            }
+            "guest" => inputs.guests()?.folder.join(rest),
             "go" => {
                 let (family, binary) = rest.split_once('/').context("go:FAMILY/BINARY")?;
                 match (inputs.go)(family, binary) {

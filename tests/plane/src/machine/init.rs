@@ -132,7 +132,6 @@ fn start(spec: &Spec, part: &Part) -> Result<i32> {
     let (program, args) = part.argv.split_first().context("no program")?;
     let child = Command::new(program)
         .args(args)
-        .envs(&part.env)
         .current_dir(cwd)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -1,6 +1,5 @@
 //! What a machine is made of, as its PID 1 is told.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -63,19 +62,16 @@ pub struct Part {
     pub name: String,
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// Added to the environment.
-    pub env: BTreeMap<String, String>,
 }
 
 impl Part {
-    /// A part without environment of its own.
+    /// A part that runs `program` with these arguments.
     pub fn new(name: &str, program: &Path, args: impl IntoIterator<Item = String>) -> Self {
         let program = program.display().to_string();
         let argv = std::iter::once(program).chain(args).collect();
         Self {
             name: name.to_owned(),
             argv,
-            env: BTreeMap::new(),
         }
     }
 }
