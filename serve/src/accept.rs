@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum_server::accept::Accept;
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -20,7 +22,7 @@ use crate::metrics::{HandshakeFailure, ServeMetrics};
 /// axum-server drops handshake errors silently, so this acceptor counts them.
 #[derive(Clone)]
 pub struct Acceptor {
-    tls: TlsAcceptor,
+    tls: Arc<ArcSwap<ServerConfig>>,
     slots: Arc<Semaphore>,
     handshake: Duration,
     idle: Duration,
@@ -38,9 +40,9 @@ impl std::fmt::Debug for Acceptor {
 impl Acceptor {
     /// An acceptor with the limits of the flags.
     #[must_use]
-    pub fn new(tls: Arc<rustls::ServerConfig>, args: &ServeArgs, metrics: ServeMetrics) -> Self {
+    pub fn new(tls: Arc<ArcSwap<ServerConfig>>, args: &ServeArgs, metrics: ServeMetrics) -> Self {
         Self {
-            tls: TlsAcceptor::from(tls),
+            tls,
             slots: Arc::new(Semaphore::new(
                 args.max_connections.min(Semaphore::MAX_PERMITS),
             )),
@@ -57,7 +59,8 @@ impl Acceptor {
         };
         let slot = Slot::new(self.metrics.connections.clone(), permit);
         stream.set_nodelay(true)?;
-        let outcome = timeout(self.handshake, self.tls.accept(stream)).await;
+        let tls = TlsAcceptor::from(self.tls.load_full());
+        let outcome = timeout(self.handshake, tls.accept(stream)).await;
         let failure = match outcome {
             Ok(Ok(stream)) => return Ok(Connection::new(stream, self.idle, slot)),
             Ok(Err(error)) => error,
@@ -91,6 +94,10 @@ fn reason_of(error: &io::Error) -> HandshakeFailure {
     {
         Some(rustls::Error::InvalidMessage(_)) => HandshakeFailure::NotTls,
         Some(rustls::Error::AlertReceived(_)) => HandshakeFailure::RefusedByClient,
+        // A server checks no other certificates than those of its clients.
+        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
+            HandshakeFailure::ClientRefused
+        }
         Some(_) => HandshakeFailure::Other,
         None => HandshakeFailure::Closed,
     }

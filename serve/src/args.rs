@@ -21,6 +21,11 @@ pub struct ServeArgs {
     #[arg(long, env = "VMBERTH_TLS_DIR", default_value = "/etc/vmberth/tls")]
     pub tls_dir: PathBuf,
 
+    /// PEM file of CAs: if given, a client of the TLS port must show a certificate that one of them signed; read again
+    /// when its content changes.
+    #[arg(long, env = "VMBERTH_CLIENT_CA")]
+    pub client_ca: Option<PathBuf>,
+
     /// How long to wait at start for a certificate, in seconds.
     #[arg(long, env = "VMBERTH_TLS_WAIT", default_value = "120", value_parser = seconds)]
     pub tls_wait: Duration,

@@ -7,7 +7,7 @@
 //! Life of a server, in this order:
 //!
 //! 1. [`args`], [`logs`], [`build`]: flags, log lines, version;
-//! 2. [`server`]: both ports are bound, the certificate is awaited ([`tls`]), the app is served;
+//! 2. [`server`]: both ports are bound, the certificate is awaited ([`tls`], [`client_ca`]), the app is served;
 //! 3. a connection: [`accept`] (handshake, connection limit), [`connection`] (idle limit);
 //! 4. a request: [`limits`] (concurrency, time, panics, status counter), [`body`] (bytes);
 //! 5. [`admin`], [`ready`], [`metrics`]: what the cluster sees of it;
@@ -18,6 +18,7 @@ pub mod admin;
 pub mod args;
 pub mod body;
 pub mod build;
+pub mod client_ca;
 pub mod connection;
 pub mod limits;
 pub mod logs;

@@ -38,6 +38,8 @@ pub enum HandshakeFailure {
     Closed,
     /// The client refused, mostly because it does not trust our certificate.
     RefusedByClient,
+    /// The client has no certificate of a CA that we trust, and must have one.
+    ClientRefused,
     /// Everything else.
     Other,
 }
@@ -134,6 +136,7 @@ impl HandshakeFailure {
             Self::NotTls => "not_tls",
             Self::Closed => "closed",
             Self::RefusedByClient => "refused_by_client",
+            Self::ClientRefused => "client_refused",
             Self::Other => "other",
         }
     }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, interval, sleep, sleep_until};
 use crate::accept::Acceptor;
 use crate::admin::{self, Admin};
 use crate::args::ServeArgs;
+use crate::client_ca::ClientCa;
 use crate::limits::{self, Limits};
 use crate::metrics::{ProcessMetrics, ServeMetrics};
 use crate::ready::{Condition, Ready};
@@ -175,13 +176,14 @@ impl Secured<'_> {
         shutdown: &Shutdown,
     ) -> Result<(), ServeError> {
         let args = self.args;
-        let mut certificate = Certificate::new(&args.tls_dir, self.metrics.clone());
+        let clients = args.client_ca.as_deref().map(ClientCa::load).transpose()?;
+        let mut certificate = Certificate::new(&args.tls_dir, clients, self.metrics.clone())?;
         tokio::select! {
             loaded = first_certificate(&mut certificate, args) => loaded?,
             () = shutdown.begun() => return Ok(()),
         }
         let handle = Handle::new();
-        let acceptor = Acceptor::new(certificate.config()?, args, self.metrics.clone());
+        let acceptor = Acceptor::new(certificate.config(), args, self.metrics.clone());
         let mut server = axum_server::Server::from_listener(port)
             .acceptor(acceptor)
             .handle(handle.clone());

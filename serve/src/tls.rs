@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::client_ca::ClientCa;
 use crate::metrics::{Reload, ServeMetrics};
 
 /// Why a certificate cannot be served. Nothing here holds key material.
@@ -38,17 +39,25 @@ pub enum TlsError {
     /// The two do not belong together, or their kind is not supported.
     #[error("tls.crt and tls.key cannot be used together")]
     Pair(#[source] rustls::Error),
+    /// The file of the clients' CAs holds none, or something else.
+    #[error("{path}: expected at least one PEM certificate of a CA")]
+    ClientCa {
+        /// The file.
+        path: PathBuf,
+    },
     /// No provider or no protocol version.
     #[error("TLS cannot be configured")]
     Config(#[source] rustls::Error),
 }
 
-/// The certificate of a folder, as it is served now.
+/// The certificate of a folder, as it is served now, and the CAs by which clients are checked, if they are.
 #[derive(Debug)]
 pub struct Certificate {
     folder: PathBuf,
     served: Arc<Served>,
     seen: Option<Files>,
+    clients: Option<ClientCa>,
+    config: Arc<ArcSwap<ServerConfig>>,
     metrics: ServeMetrics,
 }
 
@@ -68,24 +77,39 @@ pub fn install_provider() {
 }
 
 impl Certificate {
-    /// A certificate that is still to be loaded from `folder`.
-    #[must_use]
-    pub fn new(folder: &Path, metrics: ServeMetrics) -> Self {
-        let served = Arc::default();
-        Self {
+    /// A certificate that is still to be loaded from `folder`; without `clients`, nobody has to show one.
+    ///
+    /// # Errors
+    /// If the provider supports none of the protocol versions.
+    pub fn new(
+        folder: &Path,
+        clients: Option<ClientCa>,
+        metrics: ServeMetrics,
+    ) -> Result<Self, TlsError> {
+        let served: Arc<Served> = Arc::default();
+        let config = config(&served, clients.as_ref())?;
+        Ok(Self {
             folder: folder.to_owned(),
             served,
             seen: None,
+            clients,
+            config: Arc::new(ArcSwap::new(config)),
             metrics,
-        }
+        })
     }
 
-    /// Reads the files and serves them if they changed and fit together; else keeps what is served.
+    /// Reads all files and serves them if they changed and fit together; else keeps what is served.
     /// The same bad content is reported once.
     ///
     /// # Errors
-    /// If the files are missing, unreadable or do not belong together.
+    /// If files are missing, unreadable or do not belong together.
     pub fn refresh(&mut self) -> Result<(), TlsError> {
+        // Each is tried, whatever became of the other one.
+        let (own, clients) = (self.refresh_own(), self.refresh_clients());
+        own.and(clients)
+    }
+
+    fn refresh_own(&mut self) -> Result<(), TlsError> {
         let files = Files::read(&self.folder)?;
         if self.seen.as_ref() == Some(&files) {
             return Ok(());
@@ -113,20 +137,50 @@ impl Certificate {
         self.served.0.load().is_some()
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, always with the newest certificate.
-    ///
-    /// # Errors
-    /// If the provider supports none of the protocol versions.
-    pub fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Config)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&self.served) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+    /// What new connections are secured with: always the newest certificate and the newest CAs.
+    #[must_use]
+    pub fn config(&self) -> Arc<ArcSwap<ServerConfig>> {
+        Arc::clone(&self.config)
     }
+
+    /// A new configuration for new CAs, since the old one holds sessions that clients of the old CAs could resume.
+    fn refresh_clients(&mut self) -> Result<(), TlsError> {
+        let Some(clients) = &mut self.clients else {
+            return Ok(());
+        };
+        match clients.refresh() {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                self.config.store(config(&self.served, Some(clients))?);
+                self.metrics.reloaded(Reload::Loaded);
+                tracing::info!("CAs of clients loaded");
+                Ok(())
+            }
+            Err(error) => {
+                // As with our own certificate: a file that is away for a moment is no changed one.
+                if !matches!(error, TlsError::Read { .. }) {
+                    self.metrics.reloaded(Reload::Refused);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+fn config(served: &Arc<Served>, clients: Option<&ClientCa>) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Config)?;
+    let config = match clients {
+        Some(clients) => config.with_client_cert_verifier(clients.verifier()),
+        None => config.with_no_client_auth(),
+    };
+    let served = Arc::clone(served) as Arc<dyn ResolvesServerCert>;
+    let mut config = config.with_cert_resolver(served);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 impl ResolvesServerCert for Served {

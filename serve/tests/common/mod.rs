@@ -16,7 +16,8 @@ use std::time::Duration;
 use axum::Router;
 use clap::Parser;
 use prometheus::Registry;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -68,6 +69,40 @@ impl Identity {
     pub fn write(&self, folder: &Path) {
         std::fs::write(folder.join("tls.key"), &self.key).unwrap();
         std::fs::write(folder.join("tls.crt"), &self.certificate).unwrap();
+    }
+}
+
+/// A CA that signs clients.
+pub struct Authority {
+    pub certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// What a client shows.
+pub struct ClientIdentity {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+pub fn authority() -> Authority {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Authority {
+        certificate: params.self_signed(&key).unwrap().pem(),
+        issuer: Issuer::new(params, key),
+    }
+}
+
+impl Authority {
+    pub fn client(&self) -> ClientIdentity {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["client".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        ClientIdentity {
+            certificate: certificate.der().clone(),
+            key: key.serialize_der(),
+        }
     }
 }
 
@@ -129,11 +164,29 @@ impl Running {
 
     /// A connection that trusts `identity` and nothing else.
     pub async fn connect(&self, identity: &Identity) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_as(identity, None, rustls::DEFAULT_VERSIONS)
+            .await
+    }
+
+    /// The same in these versions of TLS, with a certificate of the client's own.
+    pub async fn connect_as(
+        &self,
+        identity: &Identity,
+        client: Option<&ClientIdentity>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(identity.der.clone()).unwrap();
-        let config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = ClientConfig::builder_with_protocol_versions(versions);
+        let config = config.with_root_certificates(roots);
+        let config = match client {
+            None => config.with_no_client_auth(),
+            Some(client) => {
+                let key = PrivateKeyDer::try_from(client.key.clone()).unwrap();
+                let chain = vec![client.certificate.clone()];
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config))
