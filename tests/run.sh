@@ -72,7 +72,7 @@ step "the plane's life and death" cargo test --quiet --locked -p vmberth-plane -
 "$plane" down
 tests/plane/traces.sh >"$before"
 step "images" images/build.sh
-step "a whole cluster" "$plane" up
+step "a whole cluster" "$plane" up --simulated-nodes 20
 step "chart" env HELM="$VMBERTH_CACHE/cluster/bin/helm" charts/check.sh
 step "end-to-end" tests/e2e/run.sh
 step "nothing is left of the cluster" nothing_left

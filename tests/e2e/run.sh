@@ -15,7 +15,7 @@ filter=("$@")
 
 [ -x "$PLANE" ] || cargo build --quiet --locked -p vmberth-plane
 "$PLANE" status >/dev/null || {
-    echo "tests/e2e: the cluster is not up: $PLANE up" >&2
+    echo "tests/e2e: the cluster is not up: $PLANE up --simulated-nodes 20" >&2
     exit 1
 }
 

@@ -11,7 +11,7 @@ use crate::layout::{CONTROL_PLANE, Layout};
 use crate::lock::Lock;
 use crate::machine::{self, Machine};
 use crate::options::Options;
-use crate::{build, down, interrupt, kubectl, logs, progress, status, up, volumes};
+use crate::{build, down, interrupt, kubectl, logs, progress, restart, status, up, volumes};
 
 /// A real edge cluster on one Linux machine: control plane, nodes, CDI and KubeVirt, in namespaces
 /// of their own. Needs root; builds what it needs once (about 30 minutes) and keeps it in
@@ -80,6 +80,11 @@ enum Verb {
         #[arg(long, default_value_t = 200)]
         tail: usize,
     },
+    /// Kill a part as a crash would, and start it again with the same arguments
+    Restart {
+        /// Such as control-plane/kube-apiserver
+        part: String,
+    },
     /// PID 1 of a machine
     #[command(hide = true)]
     Machine {
@@ -133,6 +138,7 @@ impl Cli {
             Verb::Helm(passed) => become_tool(&layout, "helm", &passed.args)?,
             Verb::Virtctl(passed) => become_tool(&layout, "virtctl", &passed.args)?,
             Verb::Shell { node, command } => become_shell(&layout, node.as_deref(), command)?,
+            Verb::Restart { part } => restart::restart(&layout, &part)?,
             Verb::Logs { part, tail } => logs::print(&layout, part.as_deref(), tail)?,
             Verb::Machine { .. } => {}
         }

@@ -35,6 +35,7 @@ pub mod pki;
 pub mod preflight;
 pub mod progress;
 pub mod prometheus;
+pub mod restart;
 pub mod rootfs;
 pub mod simulated;
 pub(crate) mod stamp;

@@ -79,11 +79,14 @@ impl Options {
             .without
             .iter()
             .all(|extra| other.without.contains(extra));
-        let with = |options: &Self| Self {
+        // Simulated nodes are tainted: whoever asks for fewer of them does not notice the others.
+        let simulated = self.simulated_nodes >= other.simulated_nodes;
+        let rest = |options: &Self| Self {
             without: Vec::new(),
+            simulated_nodes: 0,
             ..options.clone()
         };
-        more && with(self) == with(other)
+        more && simulated && rest(self) == rest(other)
     }
 }
 
@@ -120,6 +123,8 @@ mod tests {
         let small = parse(&["--without", "prometheus"]);
         assert!(full.serves(&small) && !small.serves(&full));
         assert!(!full.serves(&parse(&["--nodes", "1"])));
+        let wide = parse(&["--simulated-nodes", "20"]);
+        assert!(wide.serves(&full) && !full.serves(&wide));
     }
 
     #[test]
