@@ -39,7 +39,11 @@ fn a_part_is_killed_and_started_again() {
     let pids = machine_pids();
     succeed(&["restart", "control-plane/kube-apiserver"]);
     let start = Instant::now();
-    while !run(&["kubectl", "get", "--raw", "/readyz"]).0.status.success() {
+    while !run(&["kubectl", "get", "--raw", "/readyz"])
+        .0
+        .status
+        .success()
+    {
         assert!(
             start.elapsed() < Duration::from_secs(60),
             "the API server does not come back"
