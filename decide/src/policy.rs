@@ -1,21 +1,23 @@
 //! The checked policy. A [`Policy`] that exists is valid.
 //!
-//! ```yaml
-//! apiVersion: vmberth.io/v1alpha1
-//! kind: Policy
-//! tolerations:            # left out: one, {key: cmk, operator: Exists}
-//!   - key: cmk            # required, so that no toleration means "every taint"
-//!     operator: Exists    # or Equal with a value
-//!     effect: NoSchedule  # left out: every effect
-//! exemptNamespaces: []    # kube-system is always exempt
-//! ```
+//! How it is written, with every field: docs/policy.md. `policy/file.rs` holds the file as it is written, `check.rs` what
+//! each value must be; the JSON schema of the chart's values is made from the types in `file.rs`.
+
+mod check;
+mod file;
+mod profile;
+mod refuse;
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use crate::names;
-use crate::toleration::{Effect, Operator, Toleration};
+use crate::pages::PageSize;
+use crate::profile::Profile;
+use crate::toleration::Toleration;
+
+use file::PolicyFile;
 
 /// What the operator of the cluster wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,84 @@ pub struct Policy {
     pub tolerations: Vec<Toleration>,
     /// Nothing in these is touched.
     pub exempt_namespaces: BTreeSet<String>,
+    /// Size of the pages behind the memory of a VM that says nothing itself; none by default.
+    pub hugepages: Option<PageSize>,
+    /// Virtual functions by resource; the first is what a VM means that names no network.
+    pub vf_pools: Vec<VfPool>,
+    /// Binding of the interface that KubeVirt would have added to a VM without any.
+    pub pod_interface: PodInterface,
+    /// Classes of local volumes that vmberth looks after.
+    pub storage_classes: Vec<ManagedClass>,
+    /// Named sets of wishes.
+    pub profiles: Vec<Profile>,
+    /// DaemonSets that get the tolerations too, as namespace and name.
+    pub daemon_sets: BTreeSet<(String, String)>,
+    /// Who places VMs and the pods of CDI that fill managed volumes; `None` leaves them as they are.
+    pub scheduler_name: Option<String>,
+    /// What follows a password in plain text.
+    pub plain_passwords: PlainPasswords,
+}
+
+/// One kind of virtual functions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VfPool {
+    /// Name of the device plugin's resource.
+    pub resource: String,
+    /// The NetworkAttachmentDefinition of interfaces of this pool: `namespace/name`, or `name` in the VM's namespace.
+    pub network: String,
+}
+
+/// Binding of an interface in the pod's network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum PodInterface {
+    /// KubeVirt's default.
+    #[default]
+    Bridge,
+    /// What live migration needs.
+    Masquerade,
+}
+
+/// A class of local volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedClass {
+    /// Name of the StorageClass.
+    pub name: String,
+    /// Given to DataVolumes that name no class.
+    pub default: bool,
+    /// When its claims are bound.
+    pub binding_mode: BindingMode,
+    /// Share of a claim that CDI keeps for the file system, in millionths.
+    pub overhead_millionths: u32,
+    /// Whether its volumes were cut without room for that share, so that claims must be smaller.
+    pub fit_overhead: bool,
+    /// Whether CDI is told beforehand that an import over HTTP needs scratch space.
+    pub require_scratch: bool,
+}
+
+/// When claims of a class are bound; Kubernetes' `volumeBindingMode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum BindingMode {
+    /// With the first pod that uses it.
+    WaitForFirstConsumer,
+    /// At once, anywhere.
+    Immediate,
+}
+
+/// What follows a password in plain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum PlainPasswords {
+    /// Nothing.
+    Ignore,
+    /// A warning.
+    #[default]
+    Warn,
+    /// The VM is refused.
+    Deny,
 }
 
 /// Why a policy file is refused.
@@ -83,6 +163,20 @@ impl Policy {
     pub fn exempts(&self, namespace: &str) -> bool {
         self.exempt_namespaces.contains(namespace)
     }
+
+    /// The managed class of that name.
+    #[must_use]
+    pub fn managed(&self, class: &str) -> Option<&ManagedClass> {
+        self.storage_classes
+            .iter()
+            .find(|managed| managed.name == class)
+    }
+
+    /// The managed class that is given to DataVolumes without one.
+    #[must_use]
+    pub fn default_class(&self) -> Option<&ManagedClass> {
+        self.storage_classes.iter().find(|managed| managed.default)
+    }
 }
 
 impl Default for Policy {
@@ -90,163 +184,19 @@ impl Default for Policy {
         Self {
             tolerations: vec![Toleration::cmk()],
             exempt_namespaces: BTreeSet::from([names::KUBE_SYSTEM.to_owned()]),
+            hugepages: None,
+            vf_pools: Vec::new(),
+            pod_interface: PodInterface::default(),
+            storage_classes: Vec::new(),
+            profiles: Vec::new(),
+            daemon_sets: BTreeSet::new(),
+            scheduler_name: None,
+            plain_passwords: PlainPasswords::default(),
         }
     }
 }
 
-/// The file as it is written; checked by the conversion into [`Policy`].
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct PolicyFile {
-    api_version: String,
-    kind: String,
-    tolerations: Option<Vec<TolerationFile>>,
-    exempt_namespaces: Option<Vec<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct TolerationFile {
-    key: Option<String>,
-    operator: Option<String>,
-    value: Option<String>,
-    effect: Option<String>,
-    toleration_seconds: Option<i64>,
-}
-
-impl TryFrom<PolicyFile> for Policy {
-    type Error = PolicyError;
-
-    fn try_from(file: PolicyFile) -> Result<Self, PolicyError> {
-        if file.api_version != names::POLICY_API_VERSION {
-            return Err(bad(
-                "apiVersion",
-                Some(&file.api_version),
-                names::POLICY_API_VERSION,
-            ));
-        }
-        if file.kind != names::POLICY_KIND {
-            return Err(bad("kind", Some(&file.kind), names::POLICY_KIND));
-        }
-        let mut policy = Self::default();
-        if let Some(tolerations) = file.tolerations {
-            let checked = tolerations
-                .into_iter()
-                .enumerate()
-                .map(|(at, toleration)| toleration.check(&format!("tolerations[{at}]")));
-            policy.tolerations = checked.collect::<Result<_, _>>()?;
-        }
-        for (at, namespace) in file.exempt_namespaces.into_iter().flatten().enumerate() {
-            if !is_dns_label(&namespace) {
-                let path = format!("exemptNamespaces[{at}]");
-                return Err(bad(&path, Some(&namespace), "the name of a namespace"));
-            }
-            policy.exempt_namespaces.insert(namespace);
-        }
-        Ok(policy)
-    }
-}
-
-impl TolerationFile {
-    fn check(self, path: &str) -> Result<Toleration, PolicyError> {
-        let at = |field: &str| format!("{path}.{field}");
-        let key = self.key.unwrap_or_default();
-        if !is_qualified_name(&key) {
-            let expected = "the key of a taint, like cmk; a toleration of every taint is refused";
-            return Err(bad(
-                &at("key"),
-                Some(&key).filter(|key| !key.is_empty()),
-                expected,
-            ));
-        }
-        let operator = match (self.operator.as_deref(), self.value) {
-            (Some("Exists"), None) => Operator::Exists,
-            (Some("Exists"), Some(value)) => {
-                return Err(bad(
-                    &at("value"),
-                    Some(&value),
-                    "no value with operator Exists",
-                ));
-            }
-            (None | Some("Equal"), Some(value)) if is_label_value(&value) => Operator::Equal(value),
-            (None | Some("Equal"), value) => {
-                let expected = "a taint's value of at most 63 characters, or operator Exists";
-                return Err(bad(&at("value"), value.as_ref(), expected));
-            }
-            (Some(other), _) => {
-                return Err(bad(&at("operator"), Some(other), "Exists or Equal"));
-            }
-        };
-        let effect = match self.effect.as_deref() {
-            None => None,
-            Some("NoSchedule") => Some(Effect::NoSchedule),
-            Some("PreferNoSchedule") => Some(Effect::PreferNoSchedule),
-            Some("NoExecute") => Some(Effect::NoExecute),
-            Some(other) => {
-                let expected = "NoSchedule, PreferNoSchedule, NoExecute, or nothing for all";
-                return Err(bad(&at("effect"), Some(other), expected));
-            }
-        };
-        if let Some(seconds) = self.toleration_seconds
-            && effect != Some(Effect::NoExecute)
-        {
-            // The API server refuses such a pod.
-            let found = seconds.to_string();
-            let expected = "no tolerationSeconds unless the effect is NoExecute";
-            return Err(bad(&at("tolerationSeconds"), Some(&found), expected));
-        }
-        Ok(Toleration {
-            key,
-            operator,
-            effect,
-            seconds: self.toleration_seconds,
-        })
-    }
-}
-
-fn bad(path: &str, found: Option<impl AsRef<str>>, expected: &'static str) -> PolicyError {
-    let found = found.map_or_else(
-        || "nothing".to_owned(),
-        |found| format!("{:?}", found.as_ref()),
-    );
-    PolicyError::Value {
-        path: path.to_owned(),
-        found,
-        expected,
-    }
-}
-
-/// Kubernetes' qualified name: `name` or `dns.prefix/name`.
-fn is_qualified_name(text: &str) -> bool {
-    let (prefix, name) = match text.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, text),
-    };
-    let prefix_fits =
-        prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(is_dns_label));
-    prefix_fits && !name.is_empty() && is_label_value(name)
-}
-
-/// Kubernetes' label value, which a taint's value is too; may be empty.
-fn is_label_value(text: &str) -> bool {
-    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
-    text.len() <= 63
-        && ends(text.chars().next())
-        && ends(text.chars().next_back())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-}
-
-/// RFC 1123 label.
-fn is_dns_label(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty()
-        && text.len() <= 63
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && text.chars().all(inner)
-}
-
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,8 @@ pub enum Operator {
 }
 
 /// Effect of a taint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Effect {
     /// New pods stay away.
     NoSchedule,

@@ -3,6 +3,8 @@ use rstest::rstest;
 
 use super::*;
 
+mod fields;
+
 const HEAD: &str = "apiVersion: vmberth.io/v1alpha1\nkind: Policy\n";
 
 fn read(rest: &str) -> Result<Policy, PolicyError> {
@@ -31,19 +33,38 @@ fn every_field_is_read() {
          - {key: cmk, operator: Exists}\n\
          - {key: example.com/edge, value: \"true\", effect: NoSchedule}\n\
          - {key: lost, operator: Exists, effect: NoExecute, tolerationSeconds: 60}\n\
-         exemptNamespaces: [vmberth]\n",
+         exemptNamespaces: [vmberth]\n\
+         hugepages: 2Mi\n\
+         vfPools: [{resource: intel.com/vf, network: sriov/fast}]\n\
+         podInterface: masquerade\n\
+         storageClasses: [{name: local-vd, bindingMode: Immediate}]\n\
+         profiles: [{name: plain}]\n\
+         daemonSets: [sriov/kube-sriov-device-plugin]\n\
+         schedulerName: vmberth-scheduler\n\
+         plainPasswords: deny\n",
     )
     .unwrap();
     let text: Vec<String> = policy.tolerations.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        text,
-        [
-            "cmk",
-            "example.com/edge=true:NoSchedule",
-            "lost:NoExecute for 60s"
-        ]
-    );
+    let known = [
+        "cmk",
+        "example.com/edge=true:NoSchedule",
+        "lost:NoExecute for 60s",
+    ];
+    assert_eq!(text, known);
     assert!(policy.exempts("vmberth") && policy.exempts("kube-system") && !policy.exempts("x"));
+    assert_eq!(policy.hugepages, Some(PageSize::Mi2));
+    let pool = VfPool {
+        resource: "intel.com/vf".to_owned(),
+        network: "sriov/fast".to_owned(),
+    };
+    assert_eq!(policy.vf_pools, [pool]);
+    assert_eq!(policy.pod_interface, PodInterface::Masquerade);
+    assert!(policy.managed("local-vd").is_some() && policy.default_class().is_none());
+    assert_eq!(policy.profiles[0].name, "plain");
+    let plugin = ("sriov".to_owned(), "kube-sriov-device-plugin".to_owned());
+    assert!(policy.daemon_sets.contains(&plugin));
+    assert_eq!(policy.scheduler_name.as_deref(), Some("vmberth-scheduler"));
+    assert_eq!(policy.plain_passwords, PlainPasswords::Deny);
 }
 
 #[rstest]
@@ -61,7 +82,7 @@ fn every_field_is_read() {
 )]
 #[case::second(
     "tolerations: [{key: a, operator: Exists}, {key: b, operator: Gt}]",
-    "tolerations[1].operator: found \"Gt\", expected Exists or Equal"
+    "tolerations[1].operator: unknown variant `Gt`, expected `Exists` or `Equal`"
 )]
 #[case::exists_with_value(
     "tolerations: [{key: a, operator: Exists, value: x}]",
@@ -70,7 +91,7 @@ fn every_field_is_read() {
 #[case::equal_without_value("tolerations: [{key: a}]", "tolerations[0].value: found nothing")]
 #[case::effect(
     "tolerations: [{key: a, operator: Exists, effect: NoShedule}]",
-    "tolerations[0].effect: found \"NoShedule\""
+    "tolerations[0].effect: unknown variant `NoShedule`, expected one of `NoSchedule`, `PreferNoSchedule`"
 )]
 #[case::seconds(
     "tolerations: [{key: a, operator: Exists, tolerationSeconds: 5}]",
