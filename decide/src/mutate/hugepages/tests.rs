@@ -248,11 +248,13 @@ fn wherever_a_guest_is_described(#[case] kind: Kind, #[case] place: &str) {
         "metadata": {"annotations": {"vmberth.io/hugepages": "2Mi"}},
         "spec": {"domain": {"memory": {"guest": "3Mi"}}},
     });
-    let object = match kind {
-        Kind::VirtualMachineInstance => instance,
-        Kind::Pool => json!({"spec": {"virtualMachineTemplate": {"spec": {"template": instance}}}}),
-        _ => json!({"spec": {"template": instance}}),
-    };
+    let mut object = instance.clone();
+    if kind != Kind::VirtualMachineInstance {
+        object = json!({"spec": {"template": instance}});
+    }
+    if kind == Kind::Pool {
+        object = json!({"spec": {"virtualMachineTemplate": object}});
+    }
     let (after, told) = admitted(kind, &object, &quiet(), &Cluster::default());
     let domain = after.pointer(&format!("/{}", place.replace('.', "/")));
     let expected = json!({"memory": {"guest": "4Mi", "hugepages": pages("2Mi")}});
