@@ -8,6 +8,17 @@ pub const POLICY_KIND: &str = "Policy";
 /// Opt-out label. Written by users on a namespace, a template, an instance or a pod, and on a VirtualMachine, from
 /// where [`crate::mutate`] copies it to the template; read by the chart's selectors and by [`crate::mutate`].
 pub const INJECT_LABEL: &str = "vmberth.io/inject";
+/// Annotation of a VM, its template or an instance: the profile that it wants. Written by users; read by
+/// [`crate::wish`].
+pub const PROFILE_ANNOTATION: &str = "vmberth.io/profile";
+/// Annotation of a VM, its template or an instance: pages behind its memory. Written by users; read as above.
+pub const HUGEPAGES_ANNOTATION: &str = "vmberth.io/hugepages";
+/// Annotation of a VM, its template or an instance: its virtual functions. Written by users; read as above.
+pub const VFS_ANNOTATION: &str = "vmberth.io/vfs";
+/// Annotation of a VM, its template or an instance: static addresses. Written by users; read as above.
+pub const ADDRESSES_ANNOTATION: &str = "vmberth.io/addresses";
+/// Annotation of a VM, its template or an instance: Secret with public keys of ssh. Written by users; read as above.
+pub const SSH_KEYS_ANNOTATION: &str = "vmberth.io/ssh-keys";
 /// Annotation that says what was changed and why. Written by [`crate::mutate`]; read by people and by the
 /// next review of the same object.
 pub const INJECTED_ANNOTATION: &str = "vmberth.io/injected";
@@ -27,6 +38,10 @@ pub const KUBEVIRT_VERSIONS: [&str; 2] = ["v1", "v1alpha3"];
 pub const POOL_GROUP: &str = "pool.kubevirt.io";
 /// Versions of [`POOL_GROUP`] that KubeVirt serves (facts: kubevirt-cdi 1).
 pub const POOL_VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
+/// Group of DataVolume.
+pub const CDI_GROUP: &str = "cdi.kubevirt.io";
+/// The only version of [`CDI_GROUP`] (facts: kubevirt-cdi 1).
+pub const CDI_VERSION: &str = "v1beta1";
 /// Kind of the owner whose template overrules tolerations of its instance (facts: kubevirt-cdi 0.2).
 pub const VIRTUAL_MACHINE_KIND: &str = "VirtualMachine";
 
@@ -59,3 +74,76 @@ pub const CDI_POPULATOR_PREP: &str = "cdi-populator-prep";
 /// Label of the pods that ask a registry for a newer image, in CDI's own namespace; the key counts. Written by
 /// cdi-controller (CDI 1.65, pkg/controller/dataimportcron-controller.go, `InitPollerPod`).
 pub const CDI_POLLER_LABEL: &str = "cdi.kubevirt.io/dataImportCronPoller";
+
+/// Networks of a pod, in JSON or as a list of names. Written by virt-controller; read by Multus and
+/// [`crate::mutate`].
+pub const NETWORKS_ANNOTATION: &str = "k8s.v1.cni.cncf.io/networks";
+/// Resource that a pod of this network needs. Written by who makes a NetworkAttachmentDefinition; read by KubeVirt,
+/// network-resources-injector and the webhook's watch (facts: kubevirt-cdi 2).
+pub const RESOURCE_NAME_ANNOTATION: &str = "k8s.v1.cni.cncf.io/resourceName";
+/// Container of a launcher pod that runs the guest (facts: kubevirt-cdi 2).
+pub const COMPUTE_CONTAINER: &str = "compute";
+/// Prefix of the resources by which CMK hands out cores (facts: domain 1).
+pub const CMK_CORES_PREFIX: &str = "cmk.intel.com/exclusive-";
+
+/// Makes CDI bind a claim without waiting for its consumer. Written by [`crate::mutate`]; read by cdi-controller
+/// (facts: kubevirt-cdi 4).
+pub const BIND_IMMEDIATE_ANNOTATION: &str = "cdi.kubevirt.io/storage.bind.immediate.requested";
+/// Tells CDI beforehand that an import needs scratch space. Written by [`crate::mutate`]; read by cdi-controller
+/// (facts: kubevirt-cdi 4).
+pub const REQUIRES_SCRATCH_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.requiresScratch";
+/// Marks a claim that waits for an upload. Written by virtctl and cdi-controller (facts: kubevirt-cdi 4).
+pub const UPLOAD_TARGET_ANNOTATION: &str = "cdi.kubevirt.io/storage.upload.target";
+
+/// What the API server writes into a pod that names no scheduler.
+pub const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
+/// RFC 1123 label, which names of namespaces are.
+#[must_use]
+pub fn is_dns_label(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty()
+        && text.len() <= 63
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.chars().all(inner)
+}
+
+/// RFC 1123 subdomain, which names of most other objects are.
+#[must_use]
+pub fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
+}
+
+/// What [`is_credential_secret`] takes, in words.
+pub const CREDENTIAL_SECRET_EXPECTED: &str =
+    "the name of a Secret, of at most 51 characters and without dots";
+
+/// Name of a Secret that KubeVirt can bring into a guest: with `-access-cred` behind it, it names a volume of the pod
+/// (KubeVirt 1.8.4, pkg/virt-controller/services/rendervolumes.go), and of a name that is no label no pod is made.
+#[must_use]
+pub fn is_credential_secret(text: &str) -> bool {
+    is_dns_label(text) && is_dns_label(&format!("{text}-access-cred"))
+}
+
+/// Kubernetes' qualified name: `name` or `dns.prefix/name`.
+#[must_use]
+pub fn is_qualified_name(text: &str) -> bool {
+    let (prefix, name) = match text.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    prefix.is_none_or(is_dns_subdomain) && !name.is_empty() && is_label_value(name)
+}
+
+/// Kubernetes' label value, which a taint's value is too; may be empty.
+#[must_use]
+pub fn is_label_value(text: &str) -> bool {
+    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63
+        && ends(text.chars().next())
+        && ends(text.chars().next_back())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}

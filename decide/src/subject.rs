@@ -33,6 +33,12 @@ pub enum Kind {
     ReplicaSet,
     /// `pool.kubevirt.io` VirtualMachinePool.
     Pool,
+    /// `cdi.kubevirt.io` DataVolume.
+    DataVolume,
+    /// A PersistentVolumeClaim.
+    Claim,
+    /// A DaemonSet.
+    DaemonSet,
     /// Everything else; never changed.
     Other,
 }
@@ -61,6 +67,12 @@ pub enum View<'a> {
     Instance(view::Instance<'a>),
     /// A VirtualMachinePool.
     Pool(Box<view::Pool<'a>>),
+    /// A DataVolume.
+    DataVolume(view::DataVolume<'a>),
+    /// A PersistentVolumeClaim.
+    Claim(view::Claim<'a>),
+    /// A DaemonSet.
+    DaemonSet(view::DaemonSet<'a>),
     /// An object of another kind; not even looked at.
     Other,
 }
@@ -101,6 +113,11 @@ impl Kind {
             "VirtualMachineInstance" if kubevirt => Self::VirtualMachineInstance,
             "VirtualMachineInstanceReplicaSet" if kubevirt => Self::ReplicaSet,
             "VirtualMachinePool" if pool => Self::Pool,
+            "DataVolume" if group == names::CDI_GROUP && version == names::CDI_VERSION => {
+                Self::DataVolume
+            }
+            "PersistentVolumeClaim" if group.is_empty() && version == "v1" => Self::Claim,
+            "DaemonSet" if group == "apps" && version == "v1" => Self::DaemonSet,
             _ => Self::Other,
         }
     }
@@ -114,6 +131,9 @@ impl Kind {
             Self::VirtualMachineInstance => "VirtualMachineInstance",
             Self::ReplicaSet => "VirtualMachineInstanceReplicaSet",
             Self::Pool => "VirtualMachinePool",
+            Self::DataVolume => "DataVolume",
+            Self::Claim => "PersistentVolumeClaim",
+            Self::DaemonSet => "DaemonSet",
             Self::Other => "Other",
         }
     }
@@ -162,6 +182,9 @@ impl<'a> View<'a> {
             Kind::VirtualMachine | Kind::ReplicaSet => Self::Machine(Box::new(by_name(json)?)),
             Kind::VirtualMachineInstance => Self::Instance(by_name(json)?),
             Kind::Pool => Self::Pool(Box::new(by_name(json)?)),
+            Kind::DataVolume => Self::DataVolume(by_name(json)?),
+            Kind::Claim => Self::Claim(by_name(json)?),
+            Kind::DaemonSet => Self::DaemonSet(by_name(json)?),
             Kind::Other => Self::Other,
         })
     }
@@ -177,9 +200,13 @@ impl<'a> View<'a> {
                 .map_or_else(String::new, |error| error.path().to_string())
         }
         let path = match kind {
-            Kind::Pod | Kind::VirtualMachineInstance => stop::<view::Instance<'a>>(json),
+            Kind::Pod => stop::<view::Pod<'a>>(json),
+            Kind::VirtualMachineInstance => stop::<view::Instance<'a>>(json),
             Kind::VirtualMachine | Kind::ReplicaSet => stop::<view::Machine<'a>>(json),
             Kind::Pool => stop::<view::Pool<'a>>(json),
+            Kind::DataVolume => stop::<view::DataVolume<'a>>(json),
+            Kind::Claim => stop::<view::Claim<'a>>(json),
+            Kind::DaemonSet => stop::<view::DaemonSet<'a>>(json),
             Kind::Other => String::new(),
         };
         Some(path).filter(|path| !matches!(path.as_str(), "" | "."))
@@ -193,36 +220,46 @@ impl<'a> View<'a> {
             Self::Machine(machine) => machine.name(),
             Self::Instance(instance) => instance.name(),
             Self::Pool(pool) => pool.name(),
+            Self::DataVolume(volume) => volume.name(),
+            Self::Claim(claim) => claim.name(),
+            Self::DaemonSet(set) => set.name(),
             Self::Other => "",
         }
     }
 }
 
 impl PodRole {
+    /// Whether it is one of CDI's pods that fill, read or prepare a claim, which owns them.
+    #[must_use]
+    pub fn works_on_claim(self) -> bool {
+        matches!(
+            self,
+            Self::Import | Self::Upload | Self::CloneSource | Self::PopulatorPrep
+        )
+    }
+
     /// The role by the labels that KubeVirt and CDI give to their pods (facts: kubevirt-cdi 2, 4, 6).
     ///
     /// CDI's own control plane carries the same `app` label, so its components are listed one by one.
     #[must_use]
     pub fn of(labels: Option<&Labels<'_>>) -> Self {
-        let Some(labels) = labels else {
-            return Self::Foreign;
-        };
-        match labels.kubevirt.as_deref() {
+        let label = |name: &str| labels?.get(name).map(|value| &**value);
+        match label(names::KUBEVIRT_LABEL) {
             Some(names::KUBEVIRT_LAUNCHER) => return Self::Launcher,
             Some(names::KUBEVIRT_HOTPLUG) => return Self::Hotplug,
             Some(names::KUBEVIRT_EXPORTER) => return Self::Export,
             _ => {}
         }
-        if labels.export_service.is_some() {
+        if label(names::EXPORT_SERVICE_LABEL).is_some() {
             return Self::Export;
         }
-        if labels.cdi_poller.is_some() {
+        if label(names::CDI_POLLER_LABEL).is_some() {
             return Self::ImportPoller;
         }
-        if labels.app.as_deref() != Some(names::CDI_APP) {
+        if label(names::CDI_APP_LABEL) != Some(names::CDI_APP) {
             return Self::Foreign;
         }
-        match labels.cdi_component.as_deref() {
+        match label(names::CDI_COMPONENT_LABEL) {
             Some(names::CDI_IMPORTER) => Self::Import,
             Some(names::CDI_UPLOAD) => Self::Upload,
             Some(names::CDI_CLONE_SOURCE) => Self::CloneSource,

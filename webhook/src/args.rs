@@ -9,7 +9,7 @@ use vmberth_serve::{ServeArgs, build};
 /// Where the chart mounts the policy.
 pub const DEFAULT_POLICY: &str = "/etc/vmberth/policy/policy.yaml";
 
-/// Readies virtual machines for edge nodes at admission: adds the tolerations of the policy to VMs and their pods.
+/// Readies virtual machines for edge nodes at admission: tolerations, huge pages, virtual functions, storage.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "vmberth-webhook", version = build::version())]
 pub struct Args {
@@ -20,6 +20,22 @@ pub struct Args {
     /// The policy; read again when its content changes [default: /etc/vmberth/policy/policy.yaml; explain: the built-in policy]
     #[arg(long, global = true, env = "VMBERTH_POLICY")]
     pub policy: Option<PathBuf>,
+
+    /// Watch NetworkAttachmentDefinitions, for the virtual functions of launcher pods and for warnings
+    #[arg(long, env = "VMBERTH_WATCH_NETWORKS")]
+    pub watch_networks: bool,
+
+    /// Watch claims, for the scheduler of CDI's pods
+    #[arg(long, env = "VMBERTH_WATCH_CLAIMS")]
+    pub watch_claims: bool,
+
+    /// ConfigMap that the policy comes from; gets an Event when its content is refused
+    #[arg(long, env = "VMBERTH_POLICY_CONFIGMAP", requires = "namespace")]
+    pub policy_configmap: Option<String>,
+
+    /// Namespace of vmberth
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: Option<String>,
 
     /// Threads that serve [default: the machine's, at most 2]
     #[arg(long, env = "VMBERTH_WORKER_THREADS", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -80,6 +96,10 @@ mod tests {
             "--admin-listen=0.0.0.0:8080",
             "--tls-dir=/etc/vmberth/tls",
             "--policy=/etc/vmberth/policy/policy.yaml",
+            "--policy-configmap=vmberth-policy",
+            "--namespace=vmberth",
+            "--watch-networks",
+            "--watch-claims",
         ])
         .unwrap();
         assert_eq!(args.policy_file(), Path::new(DEFAULT_POLICY));

@@ -10,6 +10,7 @@ use vmberth_decide::explain::explain;
 use vmberth_decide::mutate::{Mutation, mutate};
 use vmberth_decide::policy::Policy;
 use vmberth_decide::subject::{Kind, Operation, Review, View};
+use vmberth_decide::surroundings::Nothing;
 
 use crate::{decode, patch, policy_file::PolicyFile};
 
@@ -52,7 +53,9 @@ pub fn file(path: &Path, policy: Option<&Path>, out: &mut impl Write) -> anyhow:
             decide(value, &policy).with_context(|| path.display().to_string())?;
         refused += usize::from(decision.is_err());
         writeln!(out, "{subject}\n{}", explain(&decision))?;
-        if let Ok(Mutation::Edits(edits)) = &decision {
+        if let Ok(Mutation { edits, .. }) = &decision
+            && !edits.is_empty()
+        {
             writeln!(out, "patch: {}", serde_json::to_string(&patch::of(edits))?)?;
         }
     }
@@ -89,7 +92,7 @@ fn decide(value: &Value, policy: &Policy) -> anyhow::Result<(String, Result<Muta
             review.kind.as_str(),
             request.name
         );
-        return Ok((subject, mutate(review, policy)));
+        return Ok((subject, mutate(review, policy, &Nothing)));
     }
     let (group, version) = field("/apiVersion")
         .split_once('/')
@@ -103,5 +106,5 @@ fn decide(value: &Value, policy: &Policy) -> anyhow::Result<(String, Result<Muta
         old: None,
     };
     let subject = format!("CREATE {} {}", field("/kind"), review.object.name());
-    Ok((subject, mutate(&review, policy)))
+    Ok((subject, mutate(&review, policy, &Nothing)))
 }

@@ -18,12 +18,15 @@ use vmberth_serve::body::{BodyBudget, BodyError};
 use crate::decode::{self, Request};
 use crate::metrics::{Metrics, Rejection, Verdict};
 use crate::respond;
+use crate::watch::Known;
 
 /// What every review needs.
 #[derive(Debug, Clone)]
 pub struct AppState {
     /// The policy in force; replaced as a whole.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// What is known of other objects; replaced as a whole.
+    pub known: Arc<ArcSwap<Known>>,
     /// How many bytes may be in memory.
     pub bodies: BodyBudget,
     /// What is counted.
@@ -51,7 +54,7 @@ async fn review(State(state): State<AppState>, headers: HeaderMap, body: Body) -
         Ok(request) => request,
         Err(error) => return reject(&state, error.rejection(), &error.to_string()),
     };
-    let decision = mutate(&request.review, &state.policy.load());
+    let decision = mutate(&request.review, &state.policy.load(), &**state.known.load());
     let (verdict, response) = match respond::review(&request.uid, &decision) {
         Ok(answer) => (verdict_of(&decision), respond::json(StatusCode::OK, answer)),
         Err(error) => {
@@ -109,8 +112,8 @@ fn rejection_of(error: &BodyError) -> Rejection {
 
 fn verdict_of(decision: &Result<Mutation, Denial>) -> Verdict {
     match decision {
-        Ok(Mutation::Edits(_)) => Verdict::Patched,
-        Ok(Mutation::LeftAlone(_)) => Verdict::Allowed,
+        Ok(mutation) if mutation.edits.is_empty() => Verdict::Allowed,
+        Ok(_) => Verdict::Patched,
         Err(_) => Verdict::Denied,
     }
 }
@@ -123,10 +126,22 @@ fn log(
     took: Duration,
 ) {
     let why = match decision {
-        Ok(Mutation::LeftAlone(why)) => why.to_string(),
-        Ok(Mutation::Edits(edits)) => format!("{} edits", edits.len()),
+        Ok(Mutation {
+            left_alone: Some(why),
+            ..
+        }) => why.to_string(),
+        Ok(mutation) => format!("{} edits", mutation.edits.len()),
         Err(denial) => denial.to_string(),
     };
+    for note in decision.iter().flat_map(|mutation| &mutation.notes) {
+        tracing::info!(
+            uid = &*request.uid,
+            namespace = &*request.review.namespace,
+            name = request.name,
+            note = note.to_string(),
+            "left out"
+        );
+    }
     tracing::info!(
         uid = &*request.uid,
         kind = request.review.kind.as_str(),

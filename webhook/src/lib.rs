@@ -1,7 +1,7 @@
 //! The webhook: reviews of the API server in, patches or denials out.
 //!
 //! Input: `POST /mutate` with an AdmissionReview, and a policy file. Output: the answer. It translates only:
-//! every decision is made in `vmberth-decide`, and nothing is asked of the cluster during a review.
+//! every decision is made in `vmberth-decide`, and nothing is asked of the cluster during a review: [`watch`] knows it.
 //!
 //! A review passes through, in this order:
 //!
@@ -12,10 +12,12 @@
 //! 5. [`respond`]: verdict -> AdmissionReview;
 //! 6. [`metrics`]: what is counted of it.
 //!
-//! Around it: [`args`], [`run`] (start to end), [`policy_file`] (load, reload), [`explain`] (the same, offline).
+//! Around it: [`args`], [`run`] (start to end), [`policy_file`] (load, reload),
+//! [`watch`] (other objects), [`event`] (a refused policy, told where `kubectl describe` shows it), [`explain`] (the same, offline).
 
 pub mod args;
 pub mod decode;
+pub mod event;
 pub mod explain;
 pub mod http;
 pub mod metrics;
@@ -23,3 +25,4 @@ pub mod patch;
 pub mod policy_file;
 pub mod respond;
 pub mod run;
+pub mod watch;

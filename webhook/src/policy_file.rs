@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use vmberth_decide::policy::{Policy, PolicyError};
 
+use crate::event::PolicyEvents;
 use crate::metrics::Metrics;
 
 /// A policy's file and what was last read from it.
@@ -86,7 +87,14 @@ impl PolicyFile {
     }
 
     /// Keeps the policy in force up to date, for ever. A bad file keeps the old policy and is logged once.
-    pub async fn follow(mut self, policy: &ArcSwap<Policy>, metrics: &Metrics, every: Duration) {
+    /// With `events`, it is told there, too.
+    pub async fn follow(
+        mut self,
+        policy: &ArcSwap<Policy>,
+        metrics: &Metrics,
+        events: Option<&PolicyEvents>,
+        every: Duration,
+    ) {
         let mut timer = tokio::time::interval(every);
         let mut told = String::new();
         loop {
@@ -104,6 +112,9 @@ impl PolicyFile {
                     let text = error.to_string();
                     if told != text {
                         tracing::error!(error = text, "policy refused, the old one stays in force");
+                        if let Some(events) = events {
+                            events.refused(&text).await;
+                        }
                         told = text;
                     }
                 }

@@ -32,7 +32,7 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'a [&'static str],
+    warnings: &'a [String],
 }
 
 /// Kubernetes' Status; on its own it is what the API server expects of a failed call.
@@ -62,14 +62,16 @@ pub fn review(uid: &str, verdict: &Result<Mutation, Denial>) -> Result<Vec<u8>, 
         status: None,
         warnings: &[],
     };
-    let warning: Option<[&'static str; 1]>;
+    let warnings: Vec<String>;
     match verdict {
-        Ok(Mutation::LeftAlone(_)) => {}
-        Ok(mutation @ Mutation::Edits(edits)) => {
-            answer.patch_type = Some("JSONPatch");
-            answer.patch = Some(STANDARD.encode(serde_json::to_vec(&patch::of(edits))?));
-            warning = mutation.warning().map(|text| [text]);
-            answer.warnings = warning.as_ref().map_or(&[], |warning| warning);
+        Ok(mutation) => {
+            if !mutation.edits.is_empty() {
+                let patch = serde_json::to_vec(&patch::of(&mutation.edits))?;
+                answer.patch_type = Some("JSONPatch");
+                answer.patch = Some(STANDARD.encode(patch));
+            }
+            warnings = mutation.warnings.iter().map(ToString::to_string).collect();
+            answer.warnings = &warnings;
         }
         Err(denial) => {
             answer.status = Some(Status {

@@ -1,5 +1,5 @@
 //! Every case of tests/fixtures/admission through the whole decision: `input.json` is a review,
-//! `expected.json` the answer with its patch decoded. After a wanted change of behaviour run with
+//! `expected.json` the answer with its patch decoded, `policy.yaml` a policy that is not the default. After a wanted change of behaviour run with
 //! `UPDATE_FIXTURES=1` and read the difference before you commit it.
 #![allow(
     clippy::indexing_slicing,
@@ -10,10 +10,11 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use axum::http::StatusCode;
 use serde_json::Value;
+use vmberth_decide::policy::Policy;
 
 fn cases() -> Vec<PathBuf> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/admission");
@@ -26,12 +27,20 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
+fn policy_of(case: &Path) -> Policy {
+    let file = std::fs::read_to_string(case.join("policy.yaml"));
+    file.map_or_else(
+        |_| Policy::default(),
+        |text| Policy::from_yaml(&text).unwrap(),
+    )
+}
+
 #[tokio::test]
 async fn every_case_is_answered_as_expected() {
     let mut wrong = Vec::new();
     for case in cases() {
         let input = std::fs::read_to_string(case.join("input.json")).unwrap();
-        let (code, answer) = common::ask(&input).await;
+        let (code, answer) = common::ask_under(policy_of(&case), &input).await;
         assert_eq!(code, StatusCode::OK, "{}: {answer}", case.display());
         let input: Value = serde_json::from_str(&input).unwrap();
         assert_eq!(answer["response"]["uid"], input["request"]["uid"]);
@@ -51,14 +60,14 @@ async fn patched_object_is_left_alone_the_second_time() {
     for case in cases() {
         let input = std::fs::read_to_string(case.join("input.json")).unwrap();
         let mut input: Value = serde_json::from_str(&input).unwrap();
-        let (_, answer) = common::ask(&input.to_string()).await;
+        let (_, answer) = common::ask_under(policy_of(&case), &input.to_string()).await;
         let answer = common::readable(answer);
         if answer.get("patch").is_none() {
             continue;
         }
         let patch: json_patch::Patch = serde_json::from_value(answer["patch"].clone()).unwrap();
         json_patch::patch(&mut input["request"]["object"], &patch).unwrap();
-        let (_, again) = common::ask(&input.to_string()).await;
+        let (_, again) = common::ask_under(policy_of(&case), &input.to_string()).await;
         assert!(
             again["response"].get("patch").is_none(),
             "{}: {again}",

@@ -2,7 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::edit::Token;
+use crate::edit::{Edit, Token};
+use crate::view::Metadata;
+
+/// Whether the object's own metadata has a map of annotations, or gets one by these edits; `None` if there is no
+/// metadata at all.
+pub(super) fn room(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<bool> {
+    let made = edits
+        .iter()
+        .filter(|edit| edit.path.first().is_some_and(|first| first == "metadata"))
+        .any(|edit| match edit.path.get(1) {
+            Some(map) => map == "annotations",
+            None => edit.value.get("annotations").is_some(),
+        });
+    if made {
+        return Some(true);
+    }
+    metadata.map(|metadata| metadata.annotations.is_some())
+}
 
 /// Path and value that put an entry into a map of the metadata at `path`.
 ///

@@ -10,9 +10,10 @@ use crate::denial::Denial;
 use crate::edit::{Edit, Why};
 use crate::names;
 use crate::subject::{Review, View};
+use crate::warning::Warning;
 
-use super::metadata;
-use super::target::Target;
+use super::guest::Guest;
+use super::{LeftAlone, Mutation, metadata};
 
 /// Whether the user wants to be left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ enum Wish {
 pub(super) fn of(review: &Review<'_>) -> Result<OptOut, Denial> {
     let labels = labels(&review.object);
     let before = review.old.as_ref().map(self::labels).unwrap_or_default();
-    let of_pod = matches!(review.object, View::Pod(_));
+    let of_pod = matches!(review.object, View::Pod(_) | View::Claim(_));
     let mut wish = Wish::Inject;
     for (at, label) in labels.iter().enumerate() {
         match label.1 {
@@ -64,42 +65,52 @@ pub(super) fn of(review: &Review<'_>) -> Result<OptOut, Denial> {
     })
 }
 
-/// The edit that copies the label to the template; none if the object has no template.
-pub(super) fn to_template(target: &Target<'_>) -> Option<Edit> {
-    let template = target.template.as_ref()?;
-    let has_labels = template
-        .metadata
-        .is_some_and(|metadata| metadata.labels.is_some());
+/// Copies the label to the template, if the object has one.
+pub(super) fn to_template(review: &Review<'_>) -> Mutation {
+    let guest = Guest::of(&review.object, false).filter(Guest::is_template);
+    let Some(guest) = guest else {
+        return Mutation::left_alone(LeftAlone::OptedOut);
+    };
+    let template = guest.metadata;
+    let has_labels = template.map(|metadata| metadata.labels.is_some());
+    let label = ["labels", names::INJECT_LABEL];
     let (path, value) = metadata::entry(
-        template.path,
-        template.metadata.is_some().then_some(has_labels),
-        ["labels", names::INJECT_LABEL],
+        &guest.metadata_path(),
+        has_labels,
+        label,
         Value::from("false"),
     );
-    Some(Edit {
-        path,
-        value,
-        what: format!("{}=false", names::INJECT_LABEL),
-        why: Why::OptOut,
-    })
+    Mutation {
+        edits: vec![Edit {
+            path,
+            value,
+            what: format!("{}=false", names::INJECT_LABEL),
+            why: Why::OptOut,
+        }],
+        warnings: vec![Warning::OptOutCopied],
+        ..Mutation::default()
+    }
 }
 
 /// Where a label may stand and what it says, outermost first.
 fn labels<'v>(view: &'v View<'v>) -> Vec<(&'static str, Option<&'v str>)> {
     match view {
         View::Other => Vec::new(),
-        View::Pod(pod) => vec![("metadata", pod.inject_label())],
-        View::Instance(instance) => vec![("metadata", instance.inject_label())],
+        View::Pod(pod) => vec![("metadata", pod.label(names::INJECT_LABEL))],
+        View::Instance(instance) => vec![("metadata", instance.label(names::INJECT_LABEL))],
+        View::DataVolume(volume) => vec![("metadata", volume.label(names::INJECT_LABEL))],
+        View::Claim(claim) => vec![("metadata", claim.label(names::INJECT_LABEL))],
+        View::DaemonSet(set) => vec![("metadata", set.label(names::INJECT_LABEL))],
         View::Machine(machine) => {
             let template = machine
                 .spec
                 .as_ref()
                 .and_then(|spec| spec.template.as_ref());
             vec![
-                ("metadata", machine.inject_label()),
+                ("metadata", machine.label(names::INJECT_LABEL)),
                 (
                     "spec.template.metadata",
-                    template.and_then(|template| template.inject_label()),
+                    template.and_then(|template| template.label(names::INJECT_LABEL)),
                 ),
             ]
         }
@@ -107,14 +118,14 @@ fn labels<'v>(view: &'v View<'v>) -> Vec<(&'static str, Option<&'v str>)> {
             let machine = pool.spec.as_ref().and_then(|spec| spec.machine.as_ref());
             let template = machine.and_then(|machine| machine.spec.as_ref()?.template.as_ref());
             vec![
-                ("metadata", pool.inject_label()),
+                ("metadata", pool.label(names::INJECT_LABEL)),
                 (
                     "spec.virtualMachineTemplate.metadata",
-                    machine.and_then(|machine| machine.inject_label()),
+                    machine.and_then(|machine| machine.label(names::INJECT_LABEL)),
                 ),
                 (
                     "spec.virtualMachineTemplate.spec.template.metadata",
-                    template.and_then(|template| template.inject_label()),
+                    template.and_then(|template| template.label(names::INJECT_LABEL)),
                 ),
             ]
         }

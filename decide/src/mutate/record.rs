@@ -15,9 +15,8 @@ use crate::view::Metadata;
 
 /// The edit that records `edits`, unless they are recorded already.
 pub(super) fn of(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<Edit> {
-    let annotations = metadata.and_then(|metadata| metadata.annotations.as_ref());
-    let before = annotations
-        .and_then(|annotations| annotations.injected.as_deref())
+    let before = metadata
+        .and_then(|metadata| metadata.annotation(names::INJECTED_ANNOTATION))
         .unwrap_or("");
     let text = merge(before, edits);
     if text == before {
@@ -25,7 +24,7 @@ pub(super) fn of(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<Edit
     }
     let (path, value) = super::metadata::entry(
         &["metadata"],
-        metadata.is_some().then_some(annotations.is_some()),
+        super::metadata::room(edits, metadata),
         ["annotations", names::INJECTED_ANNOTATION],
         Value::from(text),
     );

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::subject::{Kind, View};
+use crate::surroundings::Nothing;
 
 fn review(kind: Kind, operation: Operation, object: &Value, old: Option<&Value>) -> String {
     let (object, old) = (object.to_string(), old.map(ToString::to_string));
@@ -13,7 +14,7 @@ fn review(kind: Kind, operation: Operation, object: &Value, old: Option<&Value>)
         object: View::read(kind, &object).unwrap(),
         old: old.as_deref().map(|old| View::read(kind, old).unwrap()),
     };
-    crate::explain::explain(&mutate(&review, &Policy::default()))
+    crate::explain::explain(&mutate(&review, &Policy::default(), &Nothing))
 }
 
 fn pod(labels: &Value) -> Value {
@@ -61,7 +62,7 @@ fn pods_by_role(#[case] labels: Value, #[case] ours: bool) {
 #[case::keyless(json!({}), json!([{"operator": "Exists"}]), "left alone: everything is there already")]
 #[case::label_true(json!({"labels": {"vmberth.io/inject": "true"}}), json!(null), VM_EDIT)]
 #[case::opted_out(json!({"labels": {"vmberth.io/inject": "false"}}), json!(null),
-    "edit: spec.template.metadata.labels[vmberth.io/inject]+=vmberth.io/inject=false (label vmberth.io/inject of the object)")]
+    "edit: spec.template.metadata.labels[vmberth.io/inject]=vmberth.io/inject=false (label vmberth.io/inject of the object)")]
 #[case::label_unclear(json!({"labels": {"vmberth.io/inject": "no"}}), json!(null),
     "denied (422): metadata.labels[vmberth.io/inject]: found \"no\", expected \"true\" or \"false\"")]
 fn machines_on_create(#[case] metadata: Value, #[case] tolerations: Value, #[case] expected: &str) {
@@ -78,7 +79,7 @@ fn machines_on_create(#[case] metadata: Value, #[case] tolerations: Value, #[cas
 #[case::empty_is_as_good_as_null(json!(null), json!([]), "left alone: the update does not touch")]
 #[case::others_added(json!(null), json!([{"key": "a"}]), VM_EDIT)]
 #[case::ours_taken_away(json!([{"key": "cmk", "operator": "Exists"}]), json!(null), VM_EDIT)]
-#[case::others_changed_ours_kept(json!([{"key": "a"}]), json!([{"key": "cmk", "operator": "Exists"}]), "left alone: everything")]
+#[case::others_changed_ours_kept(json!([{"key": "a"}]), json!([{"key": "cmk", "operator": "Exists"}]), "left alone: the update")]
 fn machines_on_update(#[case] old: Value, #[case] new: Value, #[case] expected: &str) {
     let meta = json!({"labels": {"changed": "yes"}});
     let (old, new) = (
@@ -103,9 +104,9 @@ fn label_of_the_template_counts(#[case] own: Value, #[case] inner: Value, #[case
 }
 
 #[rstest]
-#[case::no_metadata(json!(null), "spec.template.metadata+=")]
-#[case::no_labels(json!({}), "spec.template.metadata.labels+=")]
-#[case::other_labels(json!({"labels": {"a": "b"}}), "spec.template.metadata.labels[vmberth.io/inject]+=")]
+#[case::no_metadata(json!(null), "spec.template.metadata=")]
+#[case::no_labels(json!({}), "spec.template.metadata.labels=")]
+#[case::other_labels(json!({"labels": {"a": "b"}}), "spec.template.metadata.labels[vmberth.io/inject]=")]
 fn label_of_a_machine_is_copied_where_pods_inherit_it(#[case] template: Value, #[case] path: &str) {
     let metadata = json!({"labels": {"vmberth.io/inject": "false"}});
     let mut new = vm(&json!({}), &json!({}), &json!(null));
@@ -209,8 +210,8 @@ fn exempt_namespace_is_left_alone() {
         object: View::read(Kind::Pod, &object).unwrap(),
         old: None,
     };
-    let left = mutate(&review, &Policy::default()).unwrap();
-    assert_eq!(left, Mutation::LeftAlone(LeftAlone::ExemptNamespace));
+    let left = mutate(&review, &Policy::default(), &Nothing).unwrap();
+    assert_eq!(left, Mutation::left_alone(LeftAlone::ExemptNamespace));
 }
 
 #[rstest]
@@ -221,7 +222,7 @@ fn record_goes_where_there_is_room(#[case] metadata: Value, #[case] path: &str) 
     let vm = vm(&metadata, &json!({}), &json!(null));
     let text = review(Kind::VirtualMachine, Operation::Create, &vm, None);
     assert!(
-        text.ends_with(&format!("edit: {path}+=1 entries (record of the edits)")),
+        text.ends_with(&format!("edit: {path}=1 entries (record of the edits)")),
         "{text}"
     );
 }

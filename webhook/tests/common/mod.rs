@@ -34,8 +34,13 @@ pub fn webhook() -> (Router, Registry) {
 
 /// The default policy, and these limits.
 pub fn state(bodies: BodyBudget, registry: &Registry) -> AppState {
+    state_under(Policy::default(), bodies, registry)
+}
+
+fn state_under(policy: Policy, bodies: BodyBudget, registry: &Registry) -> AppState {
     AppState {
-        policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
+        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        known: Arc::default(),
         bodies,
         metrics: Metrics::register(registry).unwrap(),
     }
@@ -43,7 +48,13 @@ pub fn state(bodies: BodyBudget, registry: &Registry) -> AppState {
 
 /// Sends one review to a new app.
 pub async fn ask(review: &str) -> (StatusCode, Value) {
-    let (app, _) = webhook();
+    ask_under(Policy::default(), review).await
+}
+
+/// Sends one review to a new app with this policy.
+pub async fn ask_under(policy: Policy, review: &str) -> (StatusCode, Value) {
+    let bodies = BodyBudget::new(1 << 20, 2 << 20);
+    let app = app(state_under(policy, bodies, &Registry::new()));
     let request = Request::post("/mutate").header("content-type", "application/json");
     let response = app
         .oneshot(request.body(Body::from(review.to_owned())).unwrap())

@@ -1,0 +1,151 @@
+//! One instance as an object describes it: bare, or as the template of a VM, a replica set or a pool.
+
+use crate::edit::Token;
+use crate::names;
+use crate::subject::View;
+use crate::view::{Instance, InstanceSpec, Machine, MachineSpec, Metadata, Owner};
+
+/// An instance, where it stands, and whose it is.
+#[derive(Debug, Clone)]
+pub(super) struct Guest<'v> {
+    /// Path of the instance's metadata and spec.
+    path: &'static [&'static str],
+    /// Its spec.
+    pub(super) spec: &'v InstanceSpec<'v>,
+    /// Metadata that the instance will have; `None` if absent or null.
+    pub(super) metadata: Option<&'v Metadata<'v>>,
+    /// Where annotations of ours may stand, the innermost first.
+    pub(super) sources: Vec<(&'static str, Option<&'v Metadata<'v>>)>,
+    /// Spec of its VirtualMachine or replica set, and its path; `None` if it is bare.
+    pub(super) machine: Option<(&'static [&'static str], &'v MachineSpec<'v>)>,
+    /// Whether many instances will be made of it.
+    pub(super) many: bool,
+    /// Name that the instance will have; `None` if it is to be generated.
+    pub(super) name: Option<&'v str>,
+}
+
+const METADATA: &str = "metadata";
+
+impl<'v> Guest<'v> {
+    /// `None` if the object describes no instance, or has no spec to write to: then the API server refuses it in its
+    /// own words.
+    pub(super) fn of(view: &'v View<'v>, many: bool) -> Option<Self> {
+        match view {
+            View::Instance(instance) => {
+                let sources = vec![(METADATA, instance.metadata.as_ref())];
+                Self::new(&[], instance, sources, None, many)
+            }
+            View::Machine(machine) => {
+                let own = (METADATA, machine.metadata.as_ref());
+                Self::of_machine(&["spec"], &["spec", "template"], machine, vec![own], many)
+            }
+            View::Pool(pool) => {
+                let machine = pool.spec.as_ref()?.machine.as_ref()?;
+                let own = (METADATA, pool.metadata.as_ref());
+                let of_machine = (
+                    "spec.virtualMachineTemplate.metadata",
+                    machine.metadata.as_ref(),
+                );
+                Self::of_machine(
+                    &["spec", "virtualMachineTemplate", "spec"],
+                    &["spec", "virtualMachineTemplate", "spec", "template"],
+                    machine,
+                    vec![of_machine, own],
+                    true,
+                )
+            }
+            View::Pod(_)
+            | View::DataVolume(_)
+            | View::Claim(_)
+            | View::DaemonSet(_)
+            | View::Other => None,
+        }
+    }
+
+    fn of_machine(
+        path: &'static [&'static str],
+        template: &'static [&'static str],
+        machine: &'v Machine<'v>,
+        outer: Vec<(&'static str, Option<&'v Metadata<'v>>)>,
+        many: bool,
+    ) -> Option<Self> {
+        let spec = machine.spec.as_ref()?;
+        let instance = spec.template.as_ref()?;
+        let place = match template {
+            ["spec", "template"] => "spec.template.metadata",
+            _ => "spec.virtualMachineTemplate.spec.template.metadata",
+        };
+        let mut sources = vec![(place, instance.metadata.as_ref())];
+        sources.extend(outer);
+        let guest = Self::new(template, instance, sources, Some((path, spec)), many)?;
+        let name = machine.metadata.as_ref().and_then(Metadata::own_name);
+        Some(Self {
+            name: name.filter(|_| !many),
+            ..guest
+        })
+    }
+
+    fn new(
+        path: &'static [&'static str],
+        instance: &'v Instance<'v>,
+        sources: Vec<(&'static str, Option<&'v Metadata<'v>>)>,
+        machine: Option<(&'static [&'static str], &'v MachineSpec<'v>)>,
+        many: bool,
+    ) -> Option<Self> {
+        let metadata = instance.metadata.as_ref();
+        Some(Self {
+            path,
+            spec: instance.spec.as_ref()?,
+            metadata,
+            sources,
+            machine,
+            many,
+            name: metadata.and_then(Metadata::own_name).filter(|_| !many),
+        })
+    }
+
+    /// Path below the instance: `["spec", "networks"]`, `["metadata"]`.
+    pub(super) fn path(&self, steps: &[&'static str]) -> Vec<Token> {
+        self.path
+            .iter()
+            .chain(steps)
+            .copied()
+            .map(Token::Borrowed)
+            .collect()
+    }
+
+    /// Path of the instance's metadata.
+    pub(super) fn metadata_path(&self) -> Vec<&'static str> {
+        self.path.iter().copied().chain([METADATA]).collect()
+    }
+
+    /// Whether the object holds a template, of which instances are made later.
+    pub(super) fn is_template(&self) -> bool {
+        !self.path.is_empty()
+    }
+
+    /// Whether processors and memory come from an instancetype.
+    pub(super) fn has_instancetype(&self) -> bool {
+        self.machine
+            .is_some_and(|(_, machine)| machine.instancetype.is_some())
+    }
+}
+
+/// The owner that manages an object.
+pub(super) fn controller<'v>(metadata: Option<&'v Metadata<'v>>) -> Option<&'v Owner<'v>> {
+    let owners = metadata?.owners.as_deref()?;
+    owners.iter().find(|owner| owner.controller == Some(true))
+}
+
+/// virt-controller syncs an instance's tolerations from its VM's template within half a second
+/// (facts: kubevirt-cdi 0.2), so there is no use in changing them here.
+pub(super) fn owned_by_machine(metadata: Option<&Metadata<'_>>) -> bool {
+    controller(metadata).is_some_and(|owner| {
+        let group = owner
+            .api_version
+            .as_deref()
+            .and_then(|version| version.split_once('/'));
+        owner.kind.as_deref() == Some(names::VIRTUAL_MACHINE_KIND)
+            && group.is_some_and(|(group, _)| group == names::KUBEVIRT_GROUP)
+    })
+}

@@ -1,0 +1,192 @@
+//! Texts, maps and lists, read without guessing.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+/// A string out of the body; [`Cow`] alone is not borrowed by serde when it stands inside an [`Option`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// That a field is there, whatever it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present;
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| Self)
+    }
+}
+
+/// A quantity as it was written: a string, or a number as JSON has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amount<'a>(pub Cow<'a, str>);
+
+impl std::ops::Deref for Amount<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Amount<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl<'de> Visitor<'de> for Written {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a quantity")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(text))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(text.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(number.to_string()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(number.to_string()))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(number.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(Written).map(Self)
+    }
+}
+
+/// Names and amounts, in the order in which they were written.
+pub type Amounts<'a> = Pairs<'a, Amount<'a>>;
+
+/// The entries of a map, in the order in which they were written; a `null` entry is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pairs<'a, V>(Vec<(Text<'a>, V)>);
+
+impl<V> Default for Pairs<'_, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<V> Pairs<'_, V> {
+    /// The entry of that name; the last one, should a client have written two.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&V> {
+        self.iter()
+            .rev()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &V)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+}
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        pairs(deserializer, |_| true).map(Self)
+    }
+}
+
+/// The entries whose name is wanted; the values of all others are skipped, however long they are.
+pub(super) fn pairs<'de: 'a, 'a, D, V>(
+    deserializer: D,
+    wanted: fn(&str) -> bool,
+) -> Result<Vec<(Text<'a>, V)>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    struct Wanted<V>(fn(&str) -> bool, PhantomData<V>);
+
+    impl<'de, V: Deserialize<'de>> Visitor<'de> for Wanted<V> {
+        type Value = Vec<(Text<'de>, V)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let mut pairs = Vec::new();
+            while let Some(name) = map.next_key::<Text<'de>>()? {
+                if !(self.0)(&name) {
+                    map.next_value::<IgnoredAny>()?;
+                } else if let Some(value) = map.next_value::<Option<V>>()? {
+                    pairs.push((name, value));
+                }
+            }
+            Ok(pairs)
+        }
+    }
+
+    deserializer.deserialize_map(Wanted(wanted, PhantomData))
+}
+
+/// A JSON object, and nothing else: serde would also take a list for the fields in their order, and a patch of such
+/// an object would not fit.
+#[derive(Debug)]
+pub struct Fields<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fields<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByName<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ByName<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<T, M::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(ByName(PhantomData)).map(Self)
+    }
+}
+
+pub(super) fn fields<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let read: Option<Fields<T>> = Deserialize::deserialize(deserializer)?;
+    Ok(read.map(|fields| fields.0))
+}
+
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let read: Option<Vec<Fields<T>>> = Deserialize::deserialize(deserializer)?;
+    Ok(read.map(|list| list.into_iter().map(|fields| fields.0).collect()))
+}
