@@ -34,6 +34,18 @@ pub enum Warning {
         /// What was asked for.
         page: PageSize,
     },
+    /// An annotation that asks for other pages than there are, whoever put them there.
+    #[error(
+        "{path}: {there} stays, although annotation vmberth.io/hugepages says {wanted}; change it here, too"
+    )]
+    PagesStay {
+        /// Where the pages' size stands.
+        path: String,
+        /// The size that is there.
+        there: String,
+        /// What the annotation says.
+        wanted: String,
+    },
     /// CMK cannot pin a VM.
     #[error(
         "{path}: CMK can't pin a VM, since nothing wraps its process; use spec.domain.cpu.dedicatedCpuPlacement"

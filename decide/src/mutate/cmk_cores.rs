@@ -45,3 +45,23 @@ fn asked<'v>(asked: &'v Asked<'v>) -> Vec<(&'static str, &'v str)> {
     };
     lists.into_iter().flat_map(of_cmk).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::mutate::testing::{Cluster, admitted, quiet, vm};
+    use crate::subject::Kind;
+
+    #[test]
+    fn each_of_cmks_resources_is_warned_of_and_stays() {
+        let cores = json!({"cmk.intel.com/exclusive-cores": "2", "cpu": "1"});
+        let spec = json!({"domain": {"resources": {"requests": cores, "limits": cores}}});
+        let object = vm(&json!({}), &spec);
+        let (after, told) = admitted(Kind::VirtualMachine, &object, &quiet(), &Cluster::default());
+        assert_eq!(after, object);
+        assert_eq!(told.matches("CMK can't pin a VM").count(), 2, "{told}");
+        let path = "spec.template.spec.domain.resources.limits[cmk.intel.com/exclusive-cores]";
+        assert!(told.contains(path), "{told}");
+    }
+}

@@ -45,3 +45,65 @@ pub(super) fn decide(
 fn pods<'v>(set: &'v DaemonSet<'v>) -> Option<&'v PodSpec<'v>> {
     set.spec.as_ref()?.template.as_ref()?.spec.as_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use crate::mutate::testing::{Cluster, admitted, decide};
+    use crate::policy::Policy;
+    use crate::subject::Kind;
+
+    fn policy() -> Policy {
+        Policy {
+            daemon_sets: [("edge".to_owned(), "listed".to_owned())].into(),
+            ..Policy::default()
+        }
+    }
+
+    fn set(name: &str, label: &Value, tolerations: &Value, image: &str) -> Value {
+        json!({
+            "metadata": {"name": name, "labels": {"vmberth.io/inject": label}},
+            "spec": {"template": {"spec": {
+                "tolerations": tolerations, "containers": [{"name": "c", "image": image}],
+            }}},
+        })
+    }
+
+    #[rstest]
+    #[case::by_label("any", json!("true"), true)]
+    #[case::by_policy("listed", json!(null), true)]
+    #[case::listed_and_opted_out("listed", json!("false"), false)]
+    #[case::neither("any", json!(null), false)]
+    fn opted_in(#[case] name: &str, #[case] label: Value, #[case] tolerates: bool) {
+        let others = json!([{"key": "other", "operator": "Exists"}]);
+        let object = set(name, &label, &others, "i");
+        let (after, _) = admitted(Kind::DaemonSet, &object, &policy(), &Cluster::default());
+        let mut expected = object.clone();
+        if tolerates {
+            let list = &mut expected["spec"]["template"]["spec"]["tolerations"];
+            *list = json!([{"key": "other", "operator": "Exists"}, {"key": "cmk", "operator": "Exists"}]);
+            let record = "spec.template.spec.tolerations+=cmk (policy tolerations[0])";
+            expected["metadata"]["annotations"] = json!({"vmberth.io/injected": record});
+        }
+        assert_eq!(after, expected);
+    }
+
+    #[rstest]
+    #[case::new_image(json!("true"), json!(null), 0)]
+    #[case::opts_in_now(json!(null), json!(null), 2)]
+    #[case::tolerations_taken_away(json!("true"), json!([{"key": "cmk", "operator": "Exists"}]), 2)]
+    fn updates(#[case] label_before: Value, #[case] before: Value, #[case] edits: usize) {
+        let old = set("any", &label_before, &before, "old");
+        let new = set("any", &json!("true"), &json!(null), "new");
+        let decision = decide(
+            Kind::DaemonSet,
+            &new,
+            Some(&old),
+            &policy(),
+            &Cluster::default(),
+        );
+        assert_eq!(decision.unwrap().edits.len(), edits);
+    }
+}

@@ -61,7 +61,10 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
     let (page, why) = match &change.now.wishes.hugepages {
         Some((Pages::Of(page), why)) => (*page, why),
         Some((Pages::None, _)) => return Ok(()),
-        None => return follow_pages_of_ours(guest, domain, out),
+        None => {
+            warn_of_other_pages(change.now, out);
+            return follow_pages_of_ours(guest, domain, out);
+        }
     };
     let amounts = Amounts::of(guest, domain)?;
     if amounts.of_guest().is_none() && guest.has_instancetype() {
@@ -76,6 +79,23 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
     amounts.round(guest, page, out)?;
     out.edits.push(pages(domain, guest, page, why));
     Ok(())
+}
+
+/// Nothing that is there is taken away, so an annotation that was changed later has to be followed by its user.
+fn warn_of_other_pages(asked: &Asked<'_>, out: &mut Mutation) {
+    let domain = asked.guest.spec.domain.as_ref();
+    let memory = domain.and_then(|domain| domain.memory.as_ref());
+    let own = memory.and_then(|memory| memory.hugepages.as_ref());
+    let there = own.and_then(|pages| pages.page_size.as_deref());
+    if let (Some(there), Some(wanted)) = (there, asked.wishes.overruled_pages)
+        && wanted.to_string() != there
+    {
+        out.warnings.push(Warning::PagesStay {
+            path: dotted(&asked.guest, &HUGEPAGES),
+            there: there.to_owned(),
+            wanted: wanted.to_string(),
+        });
+    }
 }
 
 /// A user who never wrote huge pages may write any other amount of memory later, too, although the pages of last time
@@ -117,7 +137,7 @@ fn looked_at(asked: &Asked<'_>) -> impl PartialEq + use<> {
         memory.is_some_and(|memory| memory.hugepages.is_some())
     });
     let amounts = domain.map(|domain| fields(domain).map(|(_, text)| text.map(parse_bytes)));
-    (pages, own, amounts)
+    (pages, asked.wishes.overruled_pages, own, amounts)
 }
 
 type Field<'v> = (&'static [&'static str], Option<&'v str>);

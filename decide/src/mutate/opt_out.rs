@@ -61,6 +61,8 @@ pub(super) fn of(review: &Review<'_>) -> Result<OptOut, Denial> {
     Ok(match (wish, innermost) {
         (Wish::Inject, _) => OptOut::No,
         (Wish::LeaveAlone, Some(_)) => OptOut::Yes,
+        // An update that does not touch the label: the template is not ours to change now.
+        (Wish::LeaveAlone, None) if before == labels => OptOut::Yes,
         (Wish::LeaveAlone, None) => OptOut::ToTemplate,
     })
 }

@@ -23,10 +23,11 @@ pub(super) fn decide(pod: &Pod<'_>, context: Context<'_>) -> Mutation {
     };
     let path = ["spec", "tolerations"].map(Token::Borrowed);
     out.edits = tolerations::missing(&path, spec.tolerations.as_deref(), context.policy);
-    match role(pod) {
-        PodRole::Launcher => vf_resources::inject(pod, context, &mut out),
-        role if role.works_on_claim() => scheduler::of_claim_worker(pod, context, &mut out),
-        _ => {}
+    let role = role(pod);
+    if role == PodRole::Launcher {
+        vf_resources::inject(pod, context, &mut out);
+    } else if role.works_on_claim() {
+        scheduler::of_claim_worker(pod, context, &mut out);
     }
     out
 }

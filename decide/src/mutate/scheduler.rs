@@ -68,3 +68,107 @@ fn edit(path: Vec<Token>, policy: &Policy) -> Option<Edit> {
         why: Why::Policy("schedulerName"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use crate::mutate::testing::{Cluster, admitted, decide, quiet, vm};
+    use crate::policy::{BindingMode, ManagedClass, Policy};
+    use crate::subject::Kind;
+
+    fn policy() -> Policy {
+        let class = ManagedClass {
+            name: "local".to_owned(),
+            default: false,
+            binding_mode: BindingMode::WaitForFirstConsumer,
+            overhead_millionths: 60_000,
+            fit_overhead: false,
+            require_scratch: false,
+        };
+        Policy {
+            scheduler_name: Some("vmberth".to_owned()),
+            storage_classes: vec![class],
+            ..quiet()
+        }
+    }
+
+    fn cluster() -> Cluster {
+        Cluster {
+            claims: [("edge/disk", "local"), ("edge/other", "ceph")].into(),
+            ..Cluster::default()
+        }
+    }
+
+    fn importer(name: &Value, owners: &Value) -> (Value, String) {
+        let labels = json!({"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"});
+        let pod = json!({
+            "metadata": {"labels": labels, "ownerReferences": owners},
+            "spec": {"schedulerName": name, "containers": []},
+        });
+        let (after, told) = admitted(Kind::Pod, &pod, &policy(), &cluster());
+        (after["spec"]["schedulerName"].clone(), told)
+    }
+
+    fn owner(kind: &str, name: &str) -> Value {
+        json!([{"apiVersion": "v1", "kind": kind, "name": name, "controller": true}])
+    }
+
+    #[rstest]
+    #[case::absent(json!({"domain": {}}), "vmberth")]
+    #[case::empty(json!({"domain": {}, "schedulerName": ""}), "vmberth")]
+    #[case::of_the_user(json!({"domain": {}, "schedulerName": "mine"}), "mine")]
+    #[case::default_by_name(json!({"domain": {}, "schedulerName": "default-scheduler"}), "default-scheduler")]
+    fn machines(#[case] spec: Value, #[case] expected: &str) {
+        let object = vm(&json!({}), &spec);
+        let (after, _) = admitted(Kind::VirtualMachine, &object, &policy(), &cluster());
+        assert_eq!(after["spec"]["template"]["spec"]["schedulerName"], expected);
+    }
+
+    #[test]
+    fn stored_machine_without_one_stays_without() {
+        let old = vm(&json!({}), &json!({"domain": {}, "nodeSelector": {}}));
+        let new = vm(
+            &json!({}),
+            &json!({"domain": {}, "nodeSelector": {"a": "b"}}),
+        );
+        let decision = decide(
+            Kind::VirtualMachine,
+            &new,
+            Some(&old),
+            &policy(),
+            &cluster(),
+        );
+        assert_eq!(decision.unwrap().edits, []);
+    }
+
+    #[rstest]
+    #[case::managed(json!("default-scheduler"), owner("PersistentVolumeClaim", "disk"), "vmberth")]
+    #[case::not_managed(json!("default-scheduler"), owner("PersistentVolumeClaim", "other"), "default-scheduler")]
+    #[case::of_the_user(json!("mine"), owner("PersistentVolumeClaim", "disk"), "mine")]
+    fn pods_of_cdi_by_class(#[case] name: Value, #[case] owners: Value, #[case] expected: &str) {
+        let (name, told) = importer(&name, &owners);
+        assert_eq!(name, expected);
+        assert!(!told.contains("note"), "{told}");
+    }
+
+    #[rstest]
+    #[case::owner_is_gone(owner("PersistentVolumeClaim", "gone"), "gone")]
+    #[case::foreign_owner(owner("ReplicaSet", "disk"), "no claim owns the pod")]
+    #[case::not_the_controller(json!([{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": "disk"}]), "no claim owns the pod")]
+    #[case::other_group(json!([{"apiVersion": "x/v1", "kind": "PersistentVolumeClaim", "name": "disk", "controller": true}]), "no claim owns the pod")]
+    #[case::name_of_another_namespace(
+        owner("PersistentVolumeClaim", "other-ns/disk"),
+        "other-ns/disk"
+    )]
+    #[case::no_owner(json!(null), "no claim owns the pod")]
+    fn broken_owners_are_noted_and_nothing_is_guessed(#[case] owners: Value, #[case] found: &str) {
+        let (name, told) = importer(&json!("default-scheduler"), &owners);
+        assert_eq!(name, "default-scheduler");
+        assert!(
+            told.contains(&format!("note: {found}: no such claim is known")),
+            "{told}"
+        );
+    }
+}

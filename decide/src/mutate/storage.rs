@@ -36,11 +36,12 @@ pub(super) fn of_templates(change: Change<'_>, context: Context<'_>, out: &mut M
     let before = before.and_then(|(_, machine)| machine.data_volume_templates.as_deref());
     for (at, template) in machine.data_volume_templates.iter().flatten().enumerate() {
         let same = |known: &&DataVolume<'_>| known.name() == template.name();
-        let known = before.unwrap_or_default().iter().find(same);
+        let mut known = before.unwrap_or_default().iter().filter(same);
         let Some(wanted) = Wanted::of(template) else {
             continue;
         };
-        if known.is_some_and(|known| looked_at(Wanted::of(known)) == looked_at(Some(wanted))) {
+        // Any of them, should two have one name.
+        if known.any(|known| looked_at(Wanted::of(known)) == looked_at(Some(wanted))) {
             continue;
         }
         let steps = path.iter().copied().map(Cow::Borrowed);

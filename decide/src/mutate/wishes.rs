@@ -15,6 +15,8 @@ use super::guest::Guest;
 pub(super) struct Wishes {
     /// Pages behind the memory.
     pub(super) hugepages: Option<(Pages, Why)>,
+    /// What the annotation asks for although the VM has pages already; those win.
+    pub(super) overruled_pages: Option<Pages>,
     /// Virtual functions.
     pub(super) vfs: Option<(Vec<VfWish>, Why)>,
     /// Static addresses, and where the annotation stands.
@@ -56,6 +58,10 @@ impl Wishes {
             Some((Pages::Of(page), Why::Policy("hugepages")))
         };
         Ok(Self {
+            overruled_pages: hugepages
+                .as_ref()
+                .filter(|_| own_pages)
+                .map(|(pages, _)| *pages),
             hugepages: match hugepages {
                 // What the VM says itself wins, so profiles may differ there.
                 _ if own_pages => None,

@@ -114,3 +114,22 @@ fn refusal_that_an_update_does_not_bring_is_none() {
         .is_err()
     );
 }
+
+#[test]
+fn annotation_that_comes_too_late_is_told() {
+    let spec = json!({"domain": {"memory": {"guest": "1Gi"}}});
+    let old = vm(&json!({"vmberth.io/hugepages": "2Mi"}), &spec);
+    let (old, _) = admitted(Kind::VirtualMachine, &old, &quiet(), &Cluster::default());
+    let mut new = old.clone();
+    new["spec"]["template"]["metadata"]["annotations"]["vmberth.io/hugepages"] = "none".into();
+    let decision = decide(
+        Kind::VirtualMachine,
+        &new,
+        Some(&old),
+        &quiet(),
+        &Cluster::default(),
+    );
+    let told = crate::explain::explain(&decision);
+    let words = "warning: spec.template.spec.domain.memory.hugepages: 2Mi stays, although";
+    assert!(told.contains(words), "{told}");
+}
