@@ -44,10 +44,7 @@ pub(super) struct PolicyFile {
     #[cfg_attr(test, schemars(inner(regex(pattern = schema::object()))))]
     pub(super) daemon_sets: Option<Vec<String>>,
     /// Who places VMs and the pods that fill managed volumes; empty leaves them as they are.
-    #[cfg_attr(test, schemars(
-        regex(pattern = schema::maybe(&schema::subdomain())),
-        extend("not" = {"const": crate::names::DEFAULT_SCHEDULER}),
-    ))]
+    #[cfg_attr(test, schemars(regex(pattern = schema::maybe(&schema::subdomain()))))]
     pub(super) scheduler_name: Option<String>,
     /// What follows a password in plain text in cloud-init data.
     pub(super) plain_passwords: Option<PlainPasswords>,
