@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::kind;
 use crate::seen::{self, text};
 use crate::story::Scene;
+use crate::upload::Asked;
 use crate::volumes::{self, CLASS};
 use crate::wait::{self, Look};
 
@@ -16,6 +17,9 @@ pub const POD: &str = "app=containerized-data-importer,cdi.kubevirt.io=importer"
 
 /// Serves the guests' disks on port 8080.
 const SERVER: &str = "localhost/plane/image-server:1";
+
+/// Size of the disks.
+const SIZE: &str = "128Mi";
 
 impl Scene {
     /// Starts the server of images, which is no part of any story: it tolerates everything by
@@ -52,10 +56,31 @@ impl Scene {
     ///
     /// # Errors
     /// What the API server said.
-    pub async fn import(&self, name: &str, url: &str) -> Result<()> {
+    pub async fn import(&self, name: &str, url: &str, asked: Asked) -> Result<()> {
+        self.import_with(name, url, asked, &[]).await
+    }
+
+    /// The same with further annotations.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn import_with(
+        &self,
+        name: &str,
+        url: &str,
+        asked: Asked,
+        annotations: &[(&str, &str)],
+    ) -> Result<()> {
+        let mut all = json!({"cdi.kubevirt.io/storage.bind.immediate.requested": "true"});
+        for (key, value) in annotations {
+            all[*key] = json!(value);
+        }
         let source = json!({"http": {"url": url}});
-        let at_once = json!({"cdi.kubevirt.io/storage.bind.immediate.requested": "true"});
-        self.data_volume(name, &source, &at_once, None).await
+        let storage = match asked {
+            Asked::Everything => storage(None),
+            Asked::Nothing => json!({"resources": {"requests": {"storage": SIZE}}}),
+        };
+        self.data_volume(name, &source, &all, &storage).await
     }
 
     /// An empty DataVolume on this node: on a volume of it that nobody holds.
@@ -65,7 +90,7 @@ impl Scene {
     pub async fn blank_on(&self, name: &str, node: &str) -> Result<()> {
         let volume = volumes::free_on(&self.cluster, node).await?;
         let blank = json!({"blank": {}});
-        self.data_volume(name, &blank, &json!({}), Some(&volume))
+        self.data_volume(name, &blank, &json!({}), &storage(Some(&volume)))
             .await
     }
 
@@ -74,26 +99,39 @@ impl Scene {
         name: &str,
         source: &Value,
         annotations: &Value,
-        volume: Option<&str>,
+        storage: &Value,
     ) -> Result<()> {
         let object = json!({
             "apiVersion": "cdi.kubevirt.io/v1beta1",
             "kind": "DataVolume",
             "metadata": {"name": name, "annotations": annotations},
-            "spec": {
-                "source": source,
-                "storage": {
-                    "storageClassName": CLASS,
-                    "volumeName": volume,
-                    "accessModes": ["ReadWriteOnce"],
-                    "resources": {"requests": {"storage": "128Mi"}},
-                },
-            },
+            "spec": {"source": source, "storage": storage},
         });
         self.cluster
             .create(kind::DATA_VOLUME, &self.namespace, &object)
             .await
             .map(drop)
+    }
+
+    /// Waits until CDI has said why a DataVolume gets no claim, or none that is bound, and returns
+    /// its words.
+    ///
+    /// # Errors
+    /// The DataVolume, as it was last.
+    pub async fn not_bound(&self, name: &str) -> Result<String> {
+        let what = format!("CDI to say why DataVolume {name} is not bound");
+        wait::until(&what, Duration::from_secs(60), async || {
+            let volume = self
+                .cluster
+                .find(kind::DATA_VOLUME, &self.namespace, name)
+                .await?;
+            let volume = volume.unwrap_or_default();
+            let bound = seen::condition(&volume, "Bound");
+            let why = bound.map(|condition| text(&condition["message"]).to_owned());
+            let why = why.filter(|why| !why.is_empty() && !seen::is(&volume, "Bound"));
+            Ok(Look::of(why, || seen::line(&volume)))
+        })
+        .await
     }
 
     /// Waits until CDI says that a DataVolume is filled.
@@ -121,4 +159,14 @@ impl Scene {
         self.say(&format!("DataVolume {name} is Succeeded"));
         Ok(())
     }
+}
+
+/// All that can be said about where a disk shall be.
+fn storage(volume: Option<&str>) -> Value {
+    json!({
+        "storageClassName": CLASS,
+        "volumeName": volume,
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": SIZE}},
+    })
 }

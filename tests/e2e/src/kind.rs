@@ -46,6 +46,16 @@ pub const DEPLOYMENT: Kind = Kind {
     api: "/apis/apps/v1",
     plural: "deployments",
 };
+/// DaemonSet.
+pub const DAEMON_SET: Kind = Kind {
+    api: "/apis/apps/v1",
+    plural: "daemonsets",
+};
+/// NetworkAttachmentDefinition.
+pub const NETWORK: Kind = Kind {
+    api: "/apis/k8s.cni.cncf.io/v1",
+    plural: "network-attachment-definitions",
+};
 /// Lease.
 pub const LEASE: Kind = Kind {
     api: "/apis/coordination.k8s.io/v1",
@@ -80,6 +90,13 @@ pub const DATA_VOLUME: Kind = Kind {
 pub const VM: Kind = kubevirt("virtualmachines");
 /// VirtualMachineInstance of KubeVirt.
 pub const VMI: Kind = kubevirt("virtualmachineinstances");
+/// VirtualMachineInstanceReplicaSet of KubeVirt.
+pub const REPLICA_SET: Kind = kubevirt("virtualmachineinstancereplicasets");
+/// VirtualMachinePool of KubeVirt.
+pub const POOL: Kind = Kind {
+    api: "/apis/pool.kubevirt.io/v1beta1",
+    plural: "virtualmachinepools",
+};
 /// VirtualMachineInstanceMigration of KubeVirt.
 pub const MIGRATION: Kind = kubevirt("virtualmachineinstancemigrations");
 /// KubeVirt, its own configuration.

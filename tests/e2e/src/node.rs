@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::seen::{items, text};
+use crate::tool::Tool;
 
 /// What `plane status --json` says; asked once, since machines live as long as the cluster.
 ///
@@ -111,10 +112,42 @@ impl Process {
     /// # Errors
     /// If it has ended.
     pub fn peak_memory(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// How much of its memory is huge pages, in bytes.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn huge_pages(&self) -> Result<u64> {
+        self.status("HugetlbPages:")
+    }
+
+    fn status(&self, field: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
-        let kib: u64 = kib.context("no VmHWM")?.trim().parse()?;
+        let kib = kib.with_context(|| format!("no {field}"))?;
+        let kib: u64 = kib.trim().parse()?;
         Ok(kib * 1024)
     }
+
+    /// A file as this process sees it.
+    #[must_use]
+    pub fn file(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.pid))
+    }
+}
+
+/// Has the plane kill a part of a machine, such as `control-plane/kube-apiserver`, and start it
+/// again.
+///
+/// # Errors
+/// The plane's words.
+pub async fn restart(part: &str) -> Result<()> {
+    let program = std::env::var("PLANE").context("$PLANE is not set: run tests/e2e/run.sh")?;
+    Tool::new(&program, ["restart", part])
+        .output()
+        .await
+        .map(drop)
 }

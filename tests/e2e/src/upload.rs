@@ -14,6 +14,15 @@ use crate::volumes::{self, CLASS, Place};
 /// Labels of CDI's upload pods.
 pub const POD: &str = "app=containerized-data-importer,cdi.kubevirt.io=cdi-upload-server";
 
+/// What a user tells virtctl of where the disk shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The class, the mode, and to bind at once: what edge clusters need without vmberth.
+    Everything,
+    /// The size only.
+    Nothing,
+}
+
 /// Where a disk and its scratch space are.
 #[derive(Debug)]
 pub struct Filled {
@@ -24,31 +33,34 @@ pub struct Filled {
 }
 
 impl Scene {
-    /// `virtctl image-upload` of a file into a new DataVolume on the nodes' volumes, as a user calls
-    /// it.
+    /// `virtctl image-upload` of a file into a new DataVolume (`dv NAME`) or claim (`pvc NAME`), as
+    /// a user calls it.
     ///
     /// # Errors
     /// If CDI's proxy is not there.
-    pub async fn virtctl_upload(&self, name: &str, image: &Path) -> Result<Tool> {
+    pub async fn virtctl_upload(&self, into: &str, image: &Path, asked: Asked) -> Result<Tool> {
         let service = self
             .cluster
             .get(kind::SERVICE, "cdi", "cdi-uploadproxy")
             .await?;
         let proxy = text(&service["spec"]["clusterIP"]);
-        let args = [
-            "image-upload".to_owned(),
-            "dv".to_owned(),
-            name.to_owned(),
+        let mut args = vec!["image-upload".to_owned()];
+        args.extend(into.split(' ').map(str::to_owned));
+        args.extend([
             format!("--namespace={}", self.namespace),
             format!("--image-path={}", image.display()),
             "--size=128Mi".to_owned(),
-            format!("--storage-class={CLASS}"),
-            "--access-mode=ReadWriteOnce".to_owned(),
-            "--force-bind".to_owned(),
             "--insecure".to_owned(),
             format!("--uploadproxy-url=https://{proxy}"),
             "--wait-secs=180".to_owned(),
-        ];
+        ]);
+        if asked == Asked::Everything {
+            args.extend([
+                format!("--storage-class={CLASS}"),
+                "--access-mode=ReadWriteOnce".to_owned(),
+                "--force-bind".to_owned(),
+            ]);
+        }
         Ok(Tool::new("virtctl", args).limit(Duration::from_secs(300)))
     }
 
@@ -57,8 +69,9 @@ impl Scene {
     ///
     /// # Errors
     /// virtctl's words, or what did not hold.
-    pub async fn upload(&self, name: &str, image: &Path) -> Result<Filled> {
-        let tool = self.virtctl_upload(name, image).await?;
+    pub async fn upload(&self, name: &str, image: &Path, asked: Asked) -> Result<Filled> {
+        let into = format!("dv {name}");
+        let tool = self.virtctl_upload(&into, image, asked).await?;
         let (said, pod) = futures::join!(tool.output(), self.placed_and_tolerant(POD));
         said.and_then(|said| {
             ensure!(

@@ -1,12 +1,13 @@
-//! Virtual machines: created as a user would, who knows nothing of taints.
+//! Virtual machines: created, waited for, listened to, moved.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::guest::{MARK, MEMORY};
+use crate::guest::MARK;
 use crate::kind;
+use crate::manifest::{self, Boot};
 use crate::seen::{self, name, text};
 use crate::story::Scene;
 use crate::wait::{self, Look};
@@ -23,53 +24,6 @@ const HOST_MODEL: &str = "host-model-cpu.node.kubevirt.io/";
 /// Labels of a node: processors that a guest who comes from elsewhere may have.
 const MIGRATION_MODEL: &str = "cpu-model-migration.node.kubevirt.io/";
 
-/// The plane's containerDisk with the Linux guest.
-const CONTAINER_DISK: &str = "localhost/plane/guest-disk:1";
-
-/// What a VM boots from.
-#[derive(Debug, Clone, Copy)]
-pub enum Boot<'a> {
-    /// A claim, or a DataVolume of that name.
-    Claim(&'a str),
-    /// The Linux guest's image, which every node has: such a VM can migrate.
-    Image,
-}
-
-/// A VM with one disk and one network; started.
-#[must_use]
-pub fn manifest(name: &str, boot: Boot<'_>) -> Value {
-    let volume = match boot {
-        Boot::Claim(claim) => {
-            json!({"name": "root", "persistentVolumeClaim": {"claimName": claim}})
-        }
-        Boot::Image => json!({"name": "root", "containerDisk": {
-            "image": CONTAINER_DISK, "imagePullPolicy": "IfNotPresent"}}),
-    };
-    json!({
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachine",
-        "metadata": {"name": name},
-        "spec": {
-            "runStrategy": "Always",
-            "template": {
-                "spec": {
-                    "terminationGracePeriodSeconds": 0,
-                    "domain": {
-                        "memory": {"guest": MEMORY},
-                        "devices": {
-                            "autoattachGraphicsDevice": false,
-                            "disks": [{"name": "root", "disk": {"bus": "virtio"}}],
-                            "interfaces": [{"name": "default", "masquerade": {}}],
-                        },
-                    },
-                    "networks": [{"name": "default", "pod": {}}],
-                    "volumes": [volume],
-                },
-            },
-        },
-    })
-}
-
 impl Scene {
     /// Creates a VM, and returns it as it was stored.
     ///
@@ -77,7 +31,7 @@ impl Scene {
     /// What the API server said.
     pub async fn create_vm(&self, name: &str, boot: Boot<'_>) -> Result<Value> {
         self.cluster
-            .create(kind::VM, &self.namespace, &manifest(name, boot))
+            .create(kind::VM, &self.namespace, &manifest::vm(name, boot))
             .await
     }
 
@@ -110,6 +64,46 @@ impl Scene {
         Ok(instance)
     }
 
+    /// Waits until this many instances with these labels run, and none else is there, and returns
+    /// them.
+    ///
+    /// # Errors
+    /// Instances and pods, as they were last.
+    pub async fn wait_instances(&self, labels: &str, wanted: usize) -> Result<Vec<Value>> {
+        let what = format!("{wanted} instances to run");
+        wait::until(&what, Duration::from_secs(180), async || {
+            let all = self
+                .cluster
+                .list(kind::VMI, &self.namespace, labels)
+                .await?;
+            let runs = |instance: &&Value| instance["status"]["phase"] == "Running";
+            if all.len() == wanted && all.iter().filter(runs).count() == wanted {
+                return Ok(Look::Found(all));
+            }
+            let others: Vec<_> = all.iter().filter(|one| !runs(one)).cloned().collect();
+            let pods = self.cluster.list(kind::POD, &self.namespace, "").await?;
+            Ok(Look::NotYet(format!(
+                "{} instances, not running: {}; pods: {}",
+                all.len(),
+                seen::lines(&others),
+                seen::lines(&pods)
+            )))
+        })
+        .await
+    }
+
+    /// Waits for the first pod of this VM or instance that is to run it, placed or not.
+    ///
+    /// # Errors
+    /// The pods that there were.
+    pub async fn launcher_of(&self, vm: &str) -> Result<Value> {
+        let labels = format!("{LAUNCHER},vm.kubevirt.io/name={vm}");
+        let limit = Duration::from_secs(60);
+        let what = format!("a launcher pod of {vm}");
+        self.wait_pod(&what, &labels, limit, |pod| !is_provisioning(pod))
+            .await
+    }
+
     /// The pod that runs this VM on this node; a migration has two.
     ///
     /// # Errors
@@ -121,9 +115,7 @@ impl Scene {
             .list(kind::POD, &self.namespace, &labels)
             .await?;
         let runs = |pod: &&Value| {
-            let provisioning =
-                &pod["metadata"]["annotations"]["kubevirt.io/ephemeral-provisioning"];
-            provisioning.is_null()
+            !is_provisioning(pod)
                 && pod["spec"]["nodeName"] == node
                 && pod["status"]["phase"] == "Running"
         };
@@ -161,11 +153,11 @@ impl Scene {
     /// # Errors
     /// That they do not.
     pub async fn emulated_guests_can_migrate(&self) -> Result<()> {
-        let what = "every node to be a target for its emulated processor";
+        let what = "every real node to be a target for its emulated processor";
         wait::until(what, Duration::from_secs(60), async || {
             let nodes = self
                 .cluster
-                .list(kind::NODE, "", "kubevirt.io/schedulable=true")
+                .list(kind::NODE, "", "kubevirt.io/schedulable=true,!type")
                 .await?;
             let without = nodes.iter().find(|node| !takes_its_own_guests(node));
             let words = || without.map_or("no node", |node| name(node)).to_owned();
@@ -193,6 +185,11 @@ impl Scene {
             .await
             .map(drop)
     }
+}
+
+/// Whether a pod only makes the scheduler choose a node for the volumes of a VM.
+fn is_provisioning(pod: &Value) -> bool {
+    !pod["metadata"]["annotations"]["kubevirt.io/ephemeral-provisioning"].is_null()
 }
 
 /// Whether a guest with this node's default processor may come to it.

@@ -25,6 +25,12 @@ pub fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/vmberth")
 }
 
+/// The argument by which helm learns the policy of the stories.
+fn values() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("policy.yaml");
+    format!("--values={}", file.display())
+}
+
 /// helm in vmberth's namespace; everything it waits for has its own limit.
 #[must_use]
 pub fn helm<'a>(args: impl IntoIterator<Item = &'a str>) -> Tool {
@@ -32,7 +38,7 @@ pub fn helm<'a>(args: impl IntoIterator<Item = &'a str>) -> Tool {
     Tool::new("helm", args).limit(Duration::from_secs(260))
 }
 
-/// Installs the chart, or brings what is installed to it with these further arguments, and waits
+/// Installs the chart with the stories' policy, or brings what is installed to it with these further arguments, and waits
 /// until admission answers.
 ///
 /// # Errors
@@ -41,6 +47,7 @@ pub async fn upgrade(cluster: &Cluster, further: &[&str]) -> Result<()> {
     let chart = chart().display().to_string();
     let tag = std::env::var("E2E_TAG").context("$E2E_TAG is not set: run tests/e2e/run.sh")?;
     let image = format!("image.registry=localhost,image.tag={tag}");
+    let values = values();
     let args = [
         "upgrade",
         NAME,
@@ -49,7 +56,7 @@ pub async fn upgrade(cluster: &Cluster, further: &[&str]) -> Result<()> {
         "--create-namespace",
         "--reset-values",
     ];
-    let wait = ["--wait", "--timeout=180s", "--set", &image];
+    let wait = ["--wait", "--timeout=180s", &values, "--set", &image];
     let all = args.into_iter().chain(wait).chain(further.iter().copied());
     if let Err(e) = helm(all).output().await {
         let report = seen::namespace(cluster, NAME).await.unwrap_or_default();
@@ -145,7 +152,8 @@ pub async fn rendered(further: &[&str]) -> Result<Vec<Value>> {
 /// helm's words.
 pub async fn rendered_yaml(further: &[&str]) -> Result<String> {
     let chart = chart().display().to_string();
-    let args = ["template", NAME, &chart]
+    let values = values();
+    let args = ["template", NAME, &chart, &values]
         .into_iter()
         .chain(further.iter().copied());
     helm(args).output().await

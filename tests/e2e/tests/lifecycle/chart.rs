@@ -1,4 +1,4 @@
-//! Story 7, first part: the chart is accepted, and a changed policy takes effect.
+//! The chart is accepted, and an upgrade takes effect.
 
 use std::time::Duration;
 
@@ -7,14 +7,10 @@ use serde_json::{Value, json};
 use vmberth_e2e::pod::{TAINT, launcher_like, toleration_count};
 use vmberth_e2e::tool::Tool;
 use vmberth_e2e::wait::{self, Look};
-use vmberth_e2e::webhook::Webhook;
-use vmberth_e2e::{Scene, Story, kind, load, vmberth};
+use vmberth_e2e::{Scene, Story, load, vmberth};
 
 /// A taint that the default policy does not know.
 const OTHER: &str = "example.org/other";
-
-/// Where the policy is.
-const POLICY: &str = "vmberth-policy";
 
 #[test]
 fn helm_and_the_api_server_accept_the_chart() -> Result<()> {
@@ -58,81 +54,15 @@ fn an_upgrade_and_a_rollback_change_the_tolerations() -> Result<()> {
     })
 }
 
-/// The same, where vmberth's own pods have tolerations of their own: they reload the policy and are
-/// not restarted, and a file that is no policy changes nothing.
-#[test]
-fn a_changed_policy_takes_effect_without_a_restart() -> Result<()> {
-    Story::new("policy").run(async |scene| {
-        let cluster = &scene.cluster;
-        let own = [
-            "--set=tolerateOwnPolicy=false",
-            "--set-json",
-            &own_tolerations(),
-        ];
-        vmberth::install(cluster).await?;
-        vmberth::upgrade(cluster, &own).await?;
-        let webhook = Webhook::wait(cluster).await?;
-
-        let list = format!("policy.tolerations={}", two_taints());
-        vmberth::upgrade(cluster, &[&own[..], &["--set-json", &list]].concat()).await?;
-        wait_others(scene, 1).await?;
-        rollback().await?;
-        wait_others(scene, 0).await?;
-        write_policy(scene, "no policy at all").await?;
-        wait_refused(scene, &webhook).await?;
-        vmberth::ask_tolerant(cluster).await?;
-
-        let now = Webhook::wait(cluster).await?;
-        ensure!(
-            now.lives() == webhook.lives(),
-            "was {:?}, is {:?}",
-            webhook.lives(),
-            now.lives()
-        );
-        // helm would not overwrite what somebody else wrote.
-        vmberth::uninstall().await?;
-        scene.say("changed, rolled back and damaged in the same pods");
-        Ok(())
-    })
-}
-
-fn two_taints() -> Value {
+pub(crate) fn two_taints() -> Value {
     json!([{"key": TAINT, "operator": "Exists"}, {"key": OTHER, "operator": "Exists"}])
 }
 
-fn own_tolerations() -> String {
-    format!(
-        "extraTolerations={}",
-        json!([{"key": TAINT, "operator": "Exists"}])
-    )
-}
-
-async fn rollback() -> Result<()> {
+pub(crate) async fn rollback() -> Result<()> {
     vmberth::helm(["rollback", vmberth::NAME, "--wait"])
         .output()
         .await
         .map(drop)
-}
-
-async fn write_policy(scene: &Scene, text: &str) -> Result<()> {
-    let change = json!({"data": {"policy.yaml": text}});
-    let map = scene
-        .cluster
-        .merge(kind::CONFIG_MAP, vmberth::NAME, POLICY, &change);
-    map.await.map(drop)
-}
-
-/// Every pod says that its file is not what is in force.
-async fn wait_refused(scene: &Scene, webhook: &Webhook) -> Result<()> {
-    let what = "the webhook to refuse the bad policy";
-    wait::until(what, Duration::from_secs(100), async || {
-        vmberth::refresh(&scene.cluster).await?;
-        let valid = webhook.count("policy_valid", &[]).await?;
-        Ok(Look::of((valid == 0.0).then_some(()), || {
-            format!("{valid} pods find it good")
-        }))
-    })
-    .await
 }
 
 async fn others(scene: &Scene) -> Result<usize> {
@@ -141,7 +71,7 @@ async fn others(scene: &Scene) -> Result<usize> {
 }
 
 /// Several answers in a row, so that every pod has been asked.
-async fn wait_others(scene: &Scene, wanted: usize) -> Result<()> {
+pub(crate) async fn wait_others(scene: &Scene, wanted: usize) -> Result<()> {
     let mut in_a_row = 0;
     let what = format!("launcher pods to have {wanted} tolerations of {OTHER}");
     wait::until(&what, Duration::from_secs(100), async || {

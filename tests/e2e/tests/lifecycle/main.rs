@@ -1,4 +1,5 @@
-//! vmberth's own life, one after the other: chart, upgrades, certificates, rights, and its end.
+//! One after the other: vmberth's own life (chart, upgrades, certificates, rights, its end), and what
+//! changes the cluster that everybody shares (gates of KubeVirt, a killed API server).
 
 #![allow(
     clippy::indexing_slicing,
@@ -6,6 +7,9 @@
 )]
 
 mod chart;
+mod functions;
+mod policy;
+mod restarts;
 mod rights;
 mod rotation;
 mod uninstall;

@@ -1,16 +1,16 @@
-//! Story 7, second part: what vmberth may do is what it does, by the API server's audit log.
+//! What vmberth may do is what it does, by the API server's audit log.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use vmberth_e2e::rights::{Right, granted};
 use vmberth_e2e::wait::{self, Look};
-use vmberth_e2e::{Story, audit, certs, kind, seen, vmberth};
+use vmberth_e2e::{Story, audit, certs, kind, policy, seen, vmberth};
 
 /// Granted, but not used in a life as short as a test's; each with the reason why it is granted.
 const NOT_USED_HERE: [(&str, &str); 0] = [];
 
-/// Install, rotate, replace the pod that holds the lease: every request was granted, and everything
+/// Install, rotate, replace the pod that holds the lease, refuse a policy: every request was granted, and everything
 /// that is granted was needed for it.
 #[test]
 fn rights_are_enough_and_not_more() -> Result<()> {
@@ -32,6 +32,7 @@ fn rights_are_enough_and_not_more() -> Result<()> {
                 .await?;
         }
         certs::rotate(&scene.cluster, "rights again").await?;
+        let mut refusals = 0;
 
         let needless = |right: &Right| {
             let words = right.to_string();
@@ -42,6 +43,10 @@ fn rights_are_enough_and_not_more() -> Result<()> {
             "every granted right to be used",
             Duration::from_secs(45),
             async || {
+                // The webhook tells of a bad policy, and of the next one in the same Event.
+                refusals += 1;
+                policy::write(&scene.cluster, &format!("bad: {refusals}")).await?;
+                vmberth::refresh(&scene.cluster).await?;
                 let uses = audit::since(start)?;
                 ensure!(uses.refused.is_empty(), "refused:\n{}", list(&uses.refused));
                 let unused = granted
@@ -63,6 +68,8 @@ fn rights_are_enough_and_not_more() -> Result<()> {
             "not granted by the chart, but done:\n{}",
             list(beyond)
         );
+        // helm would not overwrite what somebody else wrote.
+        vmberth::uninstall().await?;
         scene.say(&format!(
             "{} rights, all used:\n{}",
             granted.len(),

@@ -52,15 +52,15 @@ fn uninstall_leaves_nothing_when_its_pods_are_dead_first() -> Result<()> {
                 .delete_at_once(kind::POD, vmberth::NAME, seen::name(&pod))
                 .await?;
         }
-        wait::until("admission to fail", Duration::from_secs(30), async || {
-            Ok(
-                match vmberth::ask(cluster, &launcher_like("refused")).await {
-                    Ok(_) => Look::NotYet("a launcher pod was admitted".to_owned()),
-                    Err(e) => Look::Found(scene.say(&format!("dead: {e:#}"))),
-                },
-            )
+        let what = "admission to fail";
+        let refused = wait::until(what, Duration::from_secs(30), async || {
+            let answer = vmberth::ask(cluster, &launcher_like("refused")).await;
+            Ok(Look::of(answer.err(), || {
+                "a launcher pod was admitted".to_owned()
+            }))
         })
         .await?;
+        scene.say(&format!("dead: {refused:#}"));
         vmberth::uninstall().await?;
         nothing_is_left(scene).await
     })

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use vmberth_e2e::manifest::Boot;
 use vmberth_e2e::pod::{assert_tolerates, node_of, process, tolerates};
 use vmberth_e2e::seen::{self, items, text};
 use vmberth_e2e::tool::Tool;
-use vmberth_e2e::vm::{Boot, HOTPLUG, LAUNCHER};
+use vmberth_e2e::upload::Asked;
+use vmberth_e2e::vm::{HOTPLUG, LAUNCHER};
 use vmberth_e2e::volumes::place_of;
 use vmberth_e2e::wait::{self, Look};
 use vmberth_e2e::{Scene, Story, guest, import, kind};
@@ -24,7 +26,9 @@ const KEPT: Duration = Duration::from_secs(30);
 #[test]
 fn a_vm_runs_on_the_node_of_its_uploaded_disk() -> Result<()> {
     Story::new("VM").with_vmberth().run(async |scene| {
-        let disk = scene.upload("disk", &guest::file("linux.raw")?).await?;
+        let disk = scene
+            .upload("disk", &guest::file("linux.raw")?, Asked::Nothing)
+            .await?;
         let stored = scene.create_vm("first", Boot::Claim("disk")).await?;
         assert_tolerates(&stored, &stored["spec"]["template"]["spec"])?;
         let why = text(&stored["metadata"]["annotations"]["vmberth.io/injected"]);
@@ -119,7 +123,7 @@ async fn wait_migrated(scene: &Scene, name: &str) -> Result<()> {
 fn a_running_vm_gets_another_disk() -> Result<()> {
     Story::new("hotplug").with_vmberth().run(async |scene| {
         let disk = scene
-            .upload("root", &guest::file("boot-sector.raw")?)
+            .upload("root", &guest::file("boot-sector.raw")?, Asked::Everything)
             .await?;
         scene.create_vm("eater", Boot::Claim("root")).await?;
         let instance = scene.wait_running("eater").await?;

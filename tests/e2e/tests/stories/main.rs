@@ -1,6 +1,5 @@
 //! With vmberth: what users do on tainted nodes works, and nobody else notices. One file for each
-//! story of the issue "A real edge cluster from one command"; `without` shows that they fail without
-//! vmberth.
+//! subject; `without` shows that they fail without vmberth.
 
 #![allow(
     clippy::indexing_slicing,
@@ -8,7 +7,13 @@
 )]
 
 mod bad_input;
+mod daemon_sets;
 mod disks;
+mod kinds;
 mod machines;
 mod ordinary_pods;
 mod prometheus;
+mod sample;
+mod simulated;
+mod updates;
+mod wishes;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vmberth_e2e::cluster::Stored;
 use vmberth_e2e::pod::ordinary;
 use vmberth_e2e::webhook::Webhook;
-use vmberth_e2e::{Scene, Story, kind, pod, seen, vmberth};
+use vmberth_e2e::{Story, kind, pod, vmberth};
 
 const PODS: usize = 200;
 
@@ -19,7 +19,7 @@ fn two_hundred_ordinary_pods_are_not_touched() -> Result<()> {
         .alone()
         .run(async |scene| {
             let webhook = Webhook::find(&scene.cluster).await?;
-            let kept_away = namespace_kept_away(scene).await?;
+            let kept_away = scene.namespace_kept_away().await?;
             let before = webhook.count("requests_total", &[]).await?;
 
             let pairs = futures::stream::iter(0..PODS).map(|number| {
@@ -71,25 +71,6 @@ fn two_hundred_ordinary_pods_are_not_touched() -> Result<()> {
             );
             Ok(())
         })
-}
-
-/// Goes with the story's own namespace, which owns it.
-async fn namespace_kept_away(scene: &Scene) -> Result<String> {
-    let own = scene
-        .cluster
-        .get(kind::NAMESPACE, "", &scene.namespace)
-        .await?;
-    let namespace = json!({"metadata": {
-        "generateName": "e2e-kept-away-",
-        "labels": {"vmberth.io/inject": "false"},
-        "ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": scene.namespace,
-            "uid": own["metadata"]["uid"]}],
-    }});
-    let namespace = scene
-        .cluster
-        .create(kind::NAMESPACE, "", &namespace)
-        .await?;
-    Ok(seen::name(&namespace).to_owned())
 }
 
 /// Pods as people have them, and some that look like KubeVirt's and CDI's own servers.
