@@ -135,7 +135,7 @@ pub(super) struct ProfileFile {
     #[cfg_attr(test, schemars(with = "Option<schema::Vfs>"))]
     pub(super) vfs: Option<Scalar>,
     /// Secret with public keys of ssh, in each VM's namespace.
-    #[cfg_attr(test, schemars(regex(pattern = schema::subdomain())))]
+    #[cfg_attr(test, schemars(regex(pattern = schema::CREDENTIAL)))]
     pub(super) ssh_keys: Option<String>,
 }
 

@@ -31,12 +31,8 @@ pub(super) fn profile(file: ProfileFile, path: &str, no_pools: bool) -> Checked<
     };
     if let Some(secret) = &file.ssh_keys {
         let fits = names::is_credential_secret(secret);
-        ensure(
-            fits,
-            &at("sshKeys"),
-            secret,
-            names::CREDENTIAL_SECRET_EXPECTED,
-        )?;
+        let expected = names::CREDENTIAL_SECRET_EXPECTED;
+        ensure(fits, &at("sshKeys"), secret, expected)?;
     }
     let of_selector = |selector| selected(selector, &at("selector"));
     Ok(Profile {

@@ -18,6 +18,8 @@ pub(super) const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 /// A label's value, or the part of its name after the prefix.
 pub(super) const NAME: &str = "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
+/// A label that leaves room for KubeVirt's `-access-cred` behind it.
+pub(super) const CREDENTIAL: &str = "^[a-z0-9]([-a-z0-9]{0,49}[a-z0-9])?$";
 /// A share of one with at most six decimals.
 pub(super) const SHARE: &str = "^0(\\.[0-9]{1,6})?$";
 

@@ -4,6 +4,7 @@ use rstest::rstest;
 use super::*;
 
 mod fields;
+mod patterns;
 
 const HEAD: &str = "apiVersion: vmberth.io/v1alpha1\nkind: Policy\n";
 
