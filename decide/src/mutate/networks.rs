@@ -71,7 +71,7 @@ impl Plug {
             let named = |network: &&Network<'_>| network.name.as_deref() == Some(name.as_str());
             let network = networks.iter().find(named);
             Self {
-                mac: interface.mac_address.as_deref().map(str::to_owned),
+                mac: mac_of(interface).map(str::to_owned),
                 pod: network.is_some_and(|network| network.pod.is_some()),
                 added: None,
                 name,
@@ -127,6 +127,12 @@ pub(super) fn interfaces<'v>(guest: &Guest<'v>) -> &'v [Interface<'v>] {
     interfaces.unwrap_or_default()
 }
 
+/// The MAC address; an empty one counts as absent, as it does to KubeVirt.
+fn mac_of<'v>(interface: &'v Interface<'_>) -> Option<&'v str> {
+    let mac = interface.mac_address.as_deref();
+    mac.filter(|mac| !mac.is_empty())
+}
+
 /// The edits that add what is not there, and MAC addresses where they were set since.
 pub(super) fn edits(guest: &Guest<'_>, plugs: &[Plug], mac_why: &Why) -> Vec<Edit> {
     let domain = guest.spec.domain.as_ref();
@@ -153,12 +159,7 @@ pub(super) fn edits(guest: &Guest<'_>, plugs: &[Plug], mac_why: &Why) -> Vec<Edi
             let (what, why) = (added.what.clone(), added.why.clone());
             edits.push(Edit::append(path.clone(), exists, interface, what, why));
             exists = true;
-        } else if let (Some(mac), None) = (
-            &plug.mac,
-            before
-                .get(at)
-                .and_then(|before| before.mac_address.as_ref()),
-        ) {
+        } else if let (Some(mac), None) = (&plug.mac, before.get(at).and_then(mac_of)) {
             let mut path = path.clone();
             path.extend([Token::Owned(at.to_string()), Token::Borrowed("macAddress")]);
             edits.push(Edit {

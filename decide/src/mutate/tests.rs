@@ -124,6 +124,17 @@ fn label_of_a_machine_is_copied_where_pods_inherit_it(#[case] template: Value, #
 }
 
 #[test]
+fn label_that_an_update_leaves_as_it_was_is_not_copied() {
+    let opted_out = json!({"labels": {"vmberth.io/inject": "false"}});
+    let mut old = vm(&opted_out, &json!({}), &json!(null));
+    old["spec"]["template"]["metadata"] = json!(null);
+    let mut new = old.clone();
+    new["spec"]["running"] = true.into();
+    let text = review(Kind::VirtualMachine, Operation::Update, &new, Some(&old));
+    assert!(text.starts_with("left alone: label vmberth.io/inject says false"), "{text}");
+}
+
+#[test]
 fn unclear_label_that_an_update_leaves_as_it_was_denies_nothing() {
     let unclear = json!({"labels": {"vmberth.io/inject": "no"}});
     let old = vm(&unclear, &json!({}), &json!(null));

@@ -88,6 +88,22 @@ fn mac_of_the_user_stays() {
     assert!(data.contains("macaddress: \"02:aa:00:00:00:01\""), "{data}");
 }
 
+#[test]
+fn empty_mac_of_the_user_is_none() {
+    let mut object = machine("mine=10.0.0.5/8", &spec(&no_cloud()));
+    object["spec"]["template"]["spec"]["networks"] =
+        json!([{"name": "mine", "multus": {"networkName": "sriov/fast"}}]);
+    object["spec"]["template"]["spec"]["domain"]["devices"] =
+        json!({"interfaces": [{"name": "mine", "sriov": {}, "macAddress": ""}]});
+    let cluster = Cluster::default();
+    let (after, _) = admitted(Kind::VirtualMachine, &object, &policy(), &cluster);
+    let spec = &after["spec"]["template"]["spec"];
+    let mac = &spec["domain"]["devices"]["interfaces"][0]["macAddress"];
+    let data = &spec["volumes"][1]["cloudInitNoCloud"]["networkData"];
+    assert!(mac.as_str().is_some_and(|mac| mac.len() == 17), "{mac}");
+    assert!(data.as_str().is_some_and(|data| data.contains(&mac.to_string())), "{data}");
+}
+
 #[rstest]
 #[case::own_network_data(json!({"userData": "x", "networkData": "version: 2"}), "found networkData of the user")]
 #[case::own_in_base64(json!({"networkDataBase64": "eA=="}), "found networkDataBase64 of the user")]

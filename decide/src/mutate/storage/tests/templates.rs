@@ -70,6 +70,15 @@ fn templates_on_update(#[case] old: Value, #[case] new: Value, #[case] edits: bo
 }
 
 #[test]
+fn two_templates_of_one_name_that_an_update_leaves_as_they_were() {
+    let of = |storage: &Value| json!({"metadata": {"name": "a"}, "spec": {"storage": storage}});
+    let templates = json!([of(&json!({})), of(&json!({"volumeMode": "Block"}))]);
+    let vm = with_templates(&templates);
+    let decision = decide(Kind::VirtualMachine, &vm, Some(&vm), &policy(), &Cluster::default());
+    assert_eq!(decision.unwrap().edits, []);
+}
+
+#[test]
 fn template_that_an_update_adds() {
     let old = with_templates(&json!([]));
     let new = with_templates(&json!([{"metadata": {"name": "a"}, "spec": {"pvc": {}}}]));
