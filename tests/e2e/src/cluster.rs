@@ -162,6 +162,16 @@ impl Cluster {
         }
     }
 
+    /// What the API server says of itself, at a path of no object: `/metrics`.
+    ///
+    /// # Errors
+    /// What it said.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let request = axum::http::Request::get(path).body(Vec::new())?;
+        let text = self.client.request_text(request).await;
+        text.map_err(|e| words(e).context(path.to_owned()))
+    }
+
     /// What a container has printed; nothing if it has not started yet.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 mod bad_input;
 mod daemon_sets;
 mod disks;
+mod entries;
 mod kinds;
 mod machines;
 mod ordinary_pods;
