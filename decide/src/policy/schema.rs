@@ -136,7 +136,7 @@ fn tidy(schema: &mut Value) {
             tidy_fields(fields);
             fields.values_mut().for_each(tidy);
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
