@@ -16,7 +16,7 @@ use vmberth_decide::subject::{Kind, View};
 
 use common::applied;
 use common::json::{junk, with_another};
-use common::objects::{GUESTS, KINDS, guests, objects, of_kinds};
+use common::objects::{GUESTS, KINDS, guests, objects, of_kinds, spec_of};
 use common::policies::worlds;
 
 /// A decision that changes nothing and is no refusal.
@@ -138,12 +138,8 @@ proptest! {
         }
         let edits = world.edits(kind, &object);
         let after = applied(&object, &edits);
-        let template = match kind {
-            Kind::VirtualMachine | Kind::ReplicaSet => "/spec/template/metadata",
-            Kind::Pool => "/spec/virtualMachineTemplate/spec/template/metadata",
-            _ => "/metadata",
-        };
-        prop_assert_eq!(&after.pointer(template).unwrap()["labels"]["vmberth.io/inject"], "false");
+        let template = spec_of(kind).strip_suffix("spec").unwrap().to_owned() + "metadata";
+        prop_assert_eq!(&after.pointer(&template).unwrap()["labels"]["vmberth.io/inject"], "false");
         prop_assert!(edits.iter().all(|edit| edit.path.iter().any(|step| step == "metadata")));
         prop_assert!(is_quiet(world.decide(kind, &after, None)));
     }

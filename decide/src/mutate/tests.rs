@@ -131,7 +131,10 @@ fn label_that_an_update_leaves_as_it_was_is_not_copied() {
     let mut new = old.clone();
     new["spec"]["running"] = true.into();
     let text = review(Kind::VirtualMachine, Operation::Update, &new, Some(&old));
-    assert!(text.starts_with("left alone: label vmberth.io/inject says false"), "{text}");
+    assert!(
+        text.starts_with("left alone: label vmberth.io/inject says false"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -3,7 +3,9 @@
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "each test uses its part, and may stop at the first thing that is not as it should be"
 )]
 

@@ -101,7 +101,11 @@ fn empty_mac_of_the_user_is_none() {
     let mac = &spec["domain"]["devices"]["interfaces"][0]["macAddress"];
     let data = &spec["volumes"][1]["cloudInitNoCloud"]["networkData"];
     assert!(mac.as_str().is_some_and(|mac| mac.len() == 17), "{mac}");
-    assert!(data.as_str().is_some_and(|data| data.contains(&mac.to_string())), "{data}");
+    assert!(
+        data.as_str()
+            .is_some_and(|data| data.contains(&mac.to_string())),
+        "{data}"
+    );
 }
 
 #[rstest]

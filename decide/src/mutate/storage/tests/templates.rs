@@ -74,7 +74,13 @@ fn two_templates_of_one_name_that_an_update_leaves_as_they_were() {
     let of = |storage: &Value| json!({"metadata": {"name": "a"}, "spec": {"storage": storage}});
     let templates = json!([of(&json!({})), of(&json!({"volumeMode": "Block"}))]);
     let vm = with_templates(&templates);
-    let decision = decide(Kind::VirtualMachine, &vm, Some(&vm), &policy(), &Cluster::default());
+    let decision = decide(
+        Kind::VirtualMachine,
+        &vm,
+        Some(&vm),
+        &policy(),
+        &Cluster::default(),
+    );
     assert_eq!(decision.unwrap().edits, []);
 }
 
