@@ -28,9 +28,10 @@ pub(super) fn decide(
         return Mutation::left_alone(LeftAlone::NotOurs);
     };
     // A changed template rolls the pods, so an update is followed only where the user changed the same or has just
-    // opted in.
+    // opted in; by label also one that the policy lists, since it may be older than the policy.
     if let Some(View::DaemonSet(before)) = before
         && is_opted_in(before, context.namespace, context.policy)
+        && before.label(names::INJECT_LABEL) == set.label(names::INJECT_LABEL)
         && pods(before).map(|pods| &pods.tolerations) == Some(&spec.tolerations)
     {
         return Mutation::left_alone(LeftAlone::NotTouched);
@@ -80,7 +81,7 @@ mod tests {
         let others = json!([{"key": "other", "operator": "Exists"}]);
         let object = set(name, &label, &others, "i");
         let (after, _) = admitted(Kind::DaemonSet, &object, &policy(), &Cluster::default());
-        let mut expected = object.clone();
+        let mut expected = object;
         if tolerates {
             let list = &mut expected["spec"]["template"]["spec"]["tolerations"];
             *list = json!([{"key": "other", "operator": "Exists"}, {"key": "cmk", "operator": "Exists"}]);
@@ -91,12 +92,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case::new_image(json!("true"), json!(null), 0)]
-    #[case::opts_in_now(json!(null), json!(null), 2)]
-    #[case::tolerations_taken_away(json!("true"), json!([{"key": "cmk", "operator": "Exists"}]), 2)]
-    fn updates(#[case] label_before: Value, #[case] before: Value, #[case] edits: usize) {
-        let old = set("any", &label_before, &before, "old");
-        let new = set("any", &json!("true"), &json!(null), "new");
+    #[case::new_image("any", json!("true"), json!(null), 0)]
+    #[case::opts_in_now("any", json!(null), json!(null), 2)]
+    #[case::listed_and_labelled_now("listed", json!(null), json!(null), 2)]
+    #[case::tolerations_taken_away("any", json!("true"), json!([{"key": "cmk", "operator": "Exists"}]), 2)]
+    fn updates(
+        #[case] name: &str,
+        #[case] label_before: Value,
+        #[case] before: Value,
+        #[case] edits: usize,
+    ) {
+        let old = set(name, &label_before, &before, "old");
+        let new = set(name, &json!("true"), &json!(null), "new");
         let decision = decide(
             Kind::DaemonSet,
             &new,

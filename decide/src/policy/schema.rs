@@ -226,3 +226,20 @@ fn the_defaults_of_the_chart_are_those_of_the_webhook() {
 fn what_the_chart_is_tried_with_is_accepted() {
     assert_eq!(policy_of("ci/everything.yaml").profiles.len(), 2);
 }
+
+#[test]
+fn every_field_stands_in_the_documentation() {
+    fn fields(schema: &Value, found: &mut Vec<String>) {
+        let own = schema["properties"].as_object().into_iter().flatten();
+        for (name, schema) in own {
+            found.push(format!("`{name}`"));
+            fields(schema, found);
+            fields(&schema["items"], found);
+        }
+    }
+    let page = std::fs::read_to_string(format!("{CHART}/../../docs/policy.md")).unwrap();
+    let mut found = Vec::new();
+    fields(&of_policy(), &mut found);
+    found.retain(|name| !page.contains(name));
+    assert!(found.is_empty(), "docs/policy.md lacks {found:?}");
+}
