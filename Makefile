@@ -25,6 +25,10 @@ test: ## Everything: format, lints, unit, chart and end-to-end tests in the real
 check: ## The quick part of `make test`: no cluster, no root
 	@tests/run.sh check
 
+.PHONY: fuzz
+fuzz: ## The property tests for ten minutes, or FUZZ_SECONDS
+	@tests/fuzz.sh
+
 .PHONY: bench
 bench: ## Measure the webhook on one core; writes docs/benchmarks.md and target/bench.json
 	@tests/bench.sh
