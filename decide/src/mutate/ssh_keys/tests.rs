@@ -103,10 +103,12 @@ fn appended_once(#[case] before: Value, #[case] expected: Value) {
 #[case::pool(Kind::Pool, "/spec/virtualMachineTemplate/spec/template/spec")]
 fn every_kind_of_template(#[case] kind: Kind, #[case] place: &str) {
     let machine = asking(&[no_cloud()], &json!(null));
-    let object = match kind {
-        Kind::VirtualMachineInstance => machine["spec"]["template"].clone(),
-        Kind::Pool => json!({"spec": {"virtualMachineTemplate": machine}}),
-        _ => machine,
+    let object = if kind == Kind::VirtualMachineInstance {
+        machine["spec"]["template"].clone()
+    } else if kind == Kind::Pool {
+        json!({"spec": {"virtualMachineTemplate": machine}})
+    } else {
+        machine
     };
     let (after, _) = admitted(kind, &object, &quiet(), &Cluster::default());
     let spec = after.pointer(place).unwrap();
