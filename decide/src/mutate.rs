@@ -70,16 +70,22 @@ pub enum LeftAlone {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
     /// A pod of CDI whose claim is not to be found, so that its class is not known.
-    #[error("{claim}: no such claim is known, so its class is not; scheduler and binding are left as they are")]
+    #[error(
+        "{claim}: no such claim is known, so its class is not; scheduler and binding are left as they are"
+    )]
     ClaimUnknown {
         /// The claim, or what stands in its place.
         claim: String,
     },
     /// A network of the pod is not known, so the resources cannot be counted.
-    #[error("network {0}: no such NetworkAttachmentDefinition; virtual functions are left as they are")]
+    #[error(
+        "network {0}: no such NetworkAttachmentDefinition; virtual functions are left as they are"
+    )]
     NetworkUnknown(String),
     /// The annotation of the pod's networks cannot be read.
-    #[error("annotation k8s.v1.cni.cncf.io/networks cannot be read; virtual functions are left as they are")]
+    #[error(
+        "annotation k8s.v1.cni.cncf.io/networks cannot be read; virtual functions are left as they are"
+    )]
     NetworksUnreadable,
     /// The pod has no container of that name.
     #[error("no container {0}; virtual functions are left as they are")]
@@ -153,9 +159,7 @@ fn is_ours(review: &Review<'_>, policy: &Policy) -> bool {
         View::Machine(_) | View::Pool(_) => write && Guest::of(&review.object, false).is_some(),
         View::DataVolume(volume) => create && volume.spec.is_some(),
         View::Claim(claim) => create && claim.spec.is_some(),
-        View::DaemonSet(set) => {
-            write && daemon_sets::is_opted_in(set, &review.namespace, policy)
-        }
+        View::DaemonSet(set) => write && daemon_sets::is_opted_in(set, &review.namespace, policy),
         View::Other => false,
     }
 }

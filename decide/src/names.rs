@@ -19,6 +19,16 @@ pub const VFS_ANNOTATION: &str = "vmberth.io/vfs";
 pub const ADDRESSES_ANNOTATION: &str = "vmberth.io/addresses";
 /// Annotation of a VM, its template or an instance: Secret with public keys of ssh. Written by users; read as above.
 pub const SSH_KEYS_ANNOTATION: &str = "vmberth.io/ssh-keys";
+/// All annotations by which users ask for something.
+pub const WISHES: [&str; 5] = [
+    PROFILE_ANNOTATION,
+    HUGEPAGES_ANNOTATION,
+    VFS_ANNOTATION,
+    ADDRESSES_ANNOTATION,
+    SSH_KEYS_ANNOTATION,
+];
+/// Prefix of every label and annotation of ours.
+pub const OWN_PREFIX: &str = "vmberth.io/";
 /// Annotation that says what was changed and why. Written by [`crate::mutate`]; read by people and by the
 /// next review of the same object.
 pub const INJECTED_ANNOTATION: &str = "vmberth.io/injected";

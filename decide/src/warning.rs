@@ -3,6 +3,7 @@
 //! kubectl prints each as `Warning: ...`. The API server cuts one off after 256 characters once all of them are
 //! longer than 4096 together (k8s.io/apiserver, admission/plugin/webhook), so they are short, the path first.
 
+use crate::names;
 use crate::pages::PageSize;
 
 /// One line for the person who writes the object.
@@ -14,6 +15,12 @@ pub enum Warning {
          tolerations that are there already stay"
     )]
     OptOutCopied,
+    /// An annotation under our name that means nothing: a typing error, most likely.
+    #[error("{path}: no annotation of vmberth; there are {}", names::WISHES.join(", "))]
+    UnknownAnnotation {
+        /// Where it stands.
+        path: String,
+    },
     /// Memory is not what was written.
     #[error("{path}: {from} became {to}, whole pages of {page}")]
     Rounded {

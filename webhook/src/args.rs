@@ -100,6 +100,7 @@ mod tests {
             "--namespace=vmberth",
             "--watch-networks",
             "--watch-claims",
+            "--client-ca=/etc/vmberth/client-ca/ca.crt",
         ])
         .unwrap();
         assert_eq!(args.policy_file(), Path::new(DEFAULT_POLICY));

@@ -24,12 +24,12 @@ pub struct PolicyFile {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyFileError {
     /// It is not there or cannot be read.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("{path}: cannot be read: {error}")]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// What the system says; told above, so not once more as the source.
+        error: io::Error,
     },
     /// It is no text.
     #[error("{path}: expected UTF-8")]
@@ -38,12 +38,12 @@ pub enum PolicyFileError {
         path: PathBuf,
     },
     /// It holds no valid policy.
-    #[error("{path}: {source}")]
+    #[error("{path}: {error}")]
     Policy {
         /// The file.
         path: PathBuf,
-        /// The field, what was found and what was expected.
-        source: PolicyError,
+        /// The field, what was found and what was expected; told above, so not once more as the source.
+        error: PolicyError,
     },
 }
 
@@ -66,10 +66,10 @@ impl PolicyFile {
         // A few KiB from a volume in memory: cheaper than a thread of the blocking pool.
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(source) => {
+            Err(error) => {
                 let path = path();
                 self.seen = None;
-                return Err(PolicyFileError::Read { path, source });
+                return Err(PolicyFileError::Read { path, error });
             }
         };
         if self.seen.as_ref() == Some(&bytes) {
@@ -77,9 +77,9 @@ impl PolicyFile {
         }
         let policy = match std::str::from_utf8(&bytes) {
             Err(_) => Err(PolicyFileError::Text { path: path() }),
-            Ok(text) => Policy::from_yaml(text).map_err(|source| PolicyFileError::Policy {
+            Ok(text) => Policy::from_yaml(text).map_err(|error| PolicyFileError::Policy {
                 path: path(),
-                source,
+                error,
             }),
         };
         self.seen = Some(bytes);
@@ -125,10 +125,20 @@ impl PolicyFile {
 
 /// Says which policy is in force from now on.
 pub fn announce(policy: &Policy) {
-    let tolerations: Vec<String> = policy.tolerations.iter().map(ToString::to_string).collect();
+    fn list<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
+        let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
+        all.join(", ")
+    }
+    let sets = policy.daemon_sets.iter();
     tracing::info!(
-        tolerations = tolerations.join(", "),
-        exempt_namespaces = ?policy.exempt_namespaces,
+        tolerations = list(&policy.tolerations),
+        exempt_namespaces = list(&policy.exempt_namespaces),
+        hugepages = list(policy.hugepages),
+        vf_pools = list(policy.vf_pools.iter().map(|pool| &pool.resource)),
+        storage_classes = list(policy.storage_classes.iter().map(|class| &class.name)),
+        profiles = list(policy.profiles.iter().map(|profile| &profile.name)),
+        daemon_sets = list(sets.map(|(namespace, name)| format!("{namespace}/{name}"))),
+        scheduler_name = policy.scheduler_name.as_deref().unwrap_or_default(),
         "policy in force"
     );
 }

@@ -66,10 +66,14 @@ pub(super) fn inject(
 fn check(wish: &AddressWish, plugs: &[Plug], annotation: &str) -> Result<(), Denial> {
     let Some(plug) = plugs.iter().find(|plug| plug.name == wish.interface) else {
         let names: Vec<_> = plugs.iter().map(|plug| plug.name.as_str()).collect();
+        let expected = match names.join(", ") {
+            names if names.is_empty() => "an interface of the VM, which has none".to_owned(),
+            names => format!("one of the VM's interfaces: {names}"),
+        };
         return Err(impossible(
             annotation,
             &format!("interface {:?}", wish.interface),
-            &format!("one of the VM's interfaces: {}", names.join(", ")),
+            &expected,
         ));
     };
     if plug.pod {

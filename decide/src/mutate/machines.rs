@@ -5,7 +5,7 @@ use crate::policy::Policy;
 use crate::subject::{Kind, Operation, Review};
 
 use super::guest::{Guest, owned_by_machine};
-use super::wishes::Wishes;
+use super::wishes::{self, Wishes};
 use super::{
     Context, LeftAlone, Mutation, addresses, cloud_init, cmk_cores, hugepages, scheduler, ssh_keys,
     storage, tolerations, vfs,
@@ -63,6 +63,7 @@ pub(super) fn decide(review: &Review<'_>, context: Context<'_>) -> Result<Mutati
         before: before.as_ref(),
     };
     let mut mutation = Mutation::default();
+    wishes::warn_of_unknown(change, &mut mutation);
     tolerations::of_guest(change, context, &mut mutation);
     scheduler::of_guest(change, context, &mut mutation);
     hugepages::inject(change, &mut mutation)?;

@@ -6,9 +6,12 @@ use crate::names;
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::view::Metadata;
+use crate::warning::Warning;
 use crate::wish::{AddressWish, NotAWish, Pages, VfWish};
 
+use super::Mutation;
 use super::guest::Guest;
+use super::machines::{Asked, Change};
 
 /// Everything that is wanted of one instance, each with its reason.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -81,6 +84,35 @@ impl Wishes {
             },
         })
     }
+}
+
+/// Annotations under our name that are none of ours, if this change brings them.
+pub(super) fn warn_of_unknown(change: Change<'_>, out: &mut Mutation) {
+    if !change.touches(unknown) {
+        return;
+    }
+    let warnings = unknown(change.now).into_iter().map(|(path, name)| {
+        let path = format!("{path}.annotations[{name}]");
+        Warning::UnknownAnnotation { path }
+    });
+    out.warnings.extend(warnings);
+}
+
+fn unknown<'v>(asked: &'v Asked<'v>) -> Vec<(&'static str, &'v str)> {
+    let is_unknown = |name: &str| {
+        name.starts_with(names::OWN_PREFIX)
+            && name != names::INJECTED_ANNOTATION
+            && !names::WISHES.contains(&name)
+    };
+    let sources = asked.guest.sources.iter();
+    let all = sources.flat_map(|(path, metadata)| {
+        let annotations = metadata.and_then(|metadata| metadata.annotations.as_ref());
+        let names = annotations
+            .into_iter()
+            .flat_map(|annotations| annotations.names());
+        names.map(move |name| (*path, name))
+    });
+    all.filter(|(_, name)| is_unknown(name)).collect()
 }
 
 /// The innermost annotation of that name, read, and its path.

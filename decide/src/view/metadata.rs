@@ -57,6 +57,13 @@ impl Annotations<'_> {
     }
 }
 
+impl<'a> Annotations<'a> {
+    /// The names of those that are kept.
+    pub fn names(&self) -> impl Iterator<Item = &str> + use<'_, 'a> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const PREFIXES: [&str; 3] = ["vmberth.io/", "cdi.kubevirt.io/", "k8s.v1.cni.cncf.io/"];

@@ -133,3 +133,23 @@ fn annotation_that_comes_too_late_is_told() {
     let words = "warning: spec.template.spec.domain.memory.hugepages: 2Mi stays, although";
     assert!(told.contains(words), "{told}");
 }
+
+#[test]
+fn annotation_with_a_typing_error_is_told_once() {
+    let spec = json!({"domain": {}});
+    let object = vm(
+        &json!({"vmberth.io/hugepage": "2Mi", "other.io/x": "y"}),
+        &spec,
+    );
+    let (_, told) = admitted(Kind::VirtualMachine, &object, &quiet(), &Cluster::default());
+    let words = "warning: spec.template.metadata.annotations[vmberth.io/hugepage]: no annotation of vmberth";
+    assert!(told.contains(words), "{told}");
+    let decision = decide(
+        Kind::VirtualMachine,
+        &object,
+        Some(&object),
+        &quiet(),
+        &Cluster::default(),
+    );
+    assert_eq!(decision.unwrap().warnings, []);
+}
