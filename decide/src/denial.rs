@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// A label or annotation of ours holds something that we cannot follow.
-    #[error("{path}: found {found:?}, expected {expected}")]
+    #[error("{path}: found {}, expected {expected}", shown(found))]
     BadValue {
         /// Where it stands.
         path: String,
@@ -24,7 +24,7 @@ pub enum Denial {
         expected: String,
     },
     /// A profile that is not in the policy.
-    #[error("{path}: found profile {found:?}, expected one of the policy's: {}", .known.join(", "))]
+    #[error("{path}: found profile {}, expected one of the policy's: {}", shown(found), .known.join(", "))]
     UnknownProfile {
         /// Where it is named.
         path: String,
@@ -35,9 +35,11 @@ pub enum Denial {
     },
     /// Two profiles want different things.
     #[error(
-        "profiles {first:?} and {second:?}: found different {field}, expected the same, or the VM's own"
+        "{path}: found profiles {first:?} and {second:?} with different {field}, expected the same, or the VM's own"
     )]
     ProfilesDiffer {
+        /// The metadata that chooses them.
+        path: &'static str,
         /// What they differ on.
         field: &'static str,
         /// One of them.
@@ -45,6 +47,15 @@ pub enum Denial {
         /// The other one.
         second: String,
     },
+}
+
+/// What a user wrote, quoted, and not more of it than a line has room for.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+    }
 }
 
 impl Denial {

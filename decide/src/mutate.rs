@@ -82,6 +82,9 @@ pub enum Note {
         "network {0}: no such NetworkAttachmentDefinition; virtual functions are left as they are"
     )]
     NetworkUnknown(String),
+    /// Networks are not watched, or not yet.
+    #[error("networks are not watched; virtual functions are left as they are")]
+    NetworksUnwatched,
     /// The annotation of the pod's networks cannot be read.
     #[error(
         "annotation k8s.v1.cni.cncf.io/networks cannot be read; virtual functions are left as they are"

@@ -88,6 +88,9 @@ pub const CDI_POLLER_LABEL: &str = "cdi.kubevirt.io/dataImportCronPoller";
 /// Networks of a pod, in JSON or as a list of names. Written by virt-controller; read by Multus and
 /// [`crate::mutate`].
 pub const NETWORKS_ANNOTATION: &str = "k8s.v1.cni.cncf.io/networks";
+/// Network of a pod's first interface instead of the cluster's; written for a VM's multus network with `default: true`
+/// (KubeVirt 1.8.4, pkg/network/multus/annotation.go) and read as above.
+pub const DEFAULT_NETWORK_ANNOTATION: &str = "v1.multus-cni.io/default-network";
 /// Resource that a pod of this network needs. Written by who makes a NetworkAttachmentDefinition; read by KubeVirt,
 /// network-resources-injector and the webhook's watch (facts: kubevirt-cdi 2).
 pub const RESOURCE_NAME_ANNOTATION: &str = "k8s.v1.cni.cncf.io/resourceName";

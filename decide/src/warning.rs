@@ -53,6 +53,28 @@ pub enum Warning {
         /// What the annotation says.
         wanted: String,
     },
+    /// More virtual functions than are asked for, whoever put them there.
+    #[error(
+        "{path}: {there} virtual functions of {network} stay, although it says {wanted}; remove interfaces and networks here, too"
+    )]
+    VfsStay {
+        /// Where the number stands.
+        path: String,
+        /// The network.
+        network: String,
+        /// How many there are.
+        there: usize,
+        /// How many are asked for.
+        wanted: u8,
+    },
+    /// A wish on metadata that no instance inherits.
+    #[error("{path}: nothing inherits this; write it into {instead}")]
+    NotInherited {
+        /// Where it stands.
+        path: String,
+        /// Where it would do something.
+        instead: &'static str,
+    },
     /// CMK cannot pin a VM.
     #[error(
         "{path}: CMK can't pin a VM, since nothing wraps its process; use spec.domain.cpu.dedicatedCpuPlacement"

@@ -10,6 +10,7 @@ mod common;
 #[allow(
     dead_code,
     unreachable_pub,
+    clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,
     reason = "only its junk is wanted here"
 )]

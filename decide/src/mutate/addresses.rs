@@ -12,7 +12,7 @@ use crate::view::CloudInit;
 use crate::wish::AddressWish;
 
 use super::guest::Guest;
-use super::machines::Change;
+use super::machines::Asked;
 use super::networks::{self, Plug};
 use super::{Context, Mutation};
 
@@ -23,13 +23,13 @@ const MARK: &str = "# by vmberth, from annotation vmberth.io/addresses";
 
 /// Adds the planned interfaces, and the addresses that are wanted on them.
 pub(super) fn inject(
-    change: Change<'_>,
+    asked: &Asked<'_>,
     context: Context<'_>,
     mut plugs: Vec<Plug>,
     out: &mut Mutation,
 ) -> Result<(), Denial> {
-    let guest = &change.now.guest;
-    let Some((wishes, annotation)) = &change.now.wishes.addresses else {
+    let guest = &asked.guest;
+    let Some((wishes, annotation)) = &asked.wishes.addresses else {
         out.edits.extend(networks::edits(guest, &plugs, &WHY));
         return Ok(());
     };

@@ -14,8 +14,12 @@ pub(super) struct Guest<'v> {
     pub(super) spec: &'v InstanceSpec<'v>,
     /// Metadata that the instance will have; `None` if absent or null.
     pub(super) metadata: Option<&'v Metadata<'v>>,
+    /// Metadata of the object itself, which carries the record.
+    pub(super) object: Option<&'v Metadata<'v>>,
     /// Where annotations of ours may stand, the innermost first.
     pub(super) sources: Vec<(&'static str, Option<&'v Metadata<'v>>)>,
+    /// Metadata of a replica set or pool: nothing inherits it, so a wish there would be lost with the first instance.
+    pub(super) not_inherited: Option<&'v Metadata<'v>>,
     /// Spec of its VirtualMachine or replica set, and its path; `None` if it is bare.
     pub(super) machine: Option<(&'static [&'static str], &'v MachineSpec<'v>)>,
     /// Whether many instances will be made of it.
@@ -32,27 +36,26 @@ impl<'v> Guest<'v> {
     pub(super) fn of(view: &'v View<'v>, many: bool) -> Option<Self> {
         match view {
             View::Instance(instance) => {
-                let sources = vec![(METADATA, instance.metadata.as_ref())];
-                Self::new(&[], instance, sources, None, many)
+                let object = instance.metadata.as_ref();
+                let sources = vec![(METADATA, object)];
+                Self::new(&[], instance, object, sources, None, many)
             }
             View::Machine(machine) => {
-                let own = (METADATA, machine.metadata.as_ref());
-                Self::of_machine(&["spec"], &["spec", "template"], machine, vec![own], many)
+                let object = machine.metadata.as_ref();
+                let outer = (!many).then_some((METADATA, object));
+                let path: &[_] = &["spec"];
+                Self::of_machine([path, &["spec", "template"]], machine, object, outer, many)
             }
             View::Pool(pool) => {
                 let machine = pool.spec.as_ref()?.machine.as_ref()?;
-                let own = (METADATA, pool.metadata.as_ref());
-                let of_machine = (
+                let path: &[_] = &["spec", "virtualMachineTemplate", "spec"];
+                let template = &["spec", "virtualMachineTemplate", "spec", "template"];
+                let outer = (
                     "spec.virtualMachineTemplate.metadata",
                     machine.metadata.as_ref(),
                 );
-                Self::of_machine(
-                    &["spec", "virtualMachineTemplate", "spec"],
-                    &["spec", "virtualMachineTemplate", "spec", "template"],
-                    machine,
-                    vec![of_machine, own],
-                    true,
-                )
+                let object = pool.metadata.as_ref();
+                Self::of_machine([path, template], machine, object, Some(outer), true)
             }
             View::Pod(_)
             | View::DataVolume(_)
@@ -62,11 +65,13 @@ impl<'v> Guest<'v> {
         }
     }
 
+    /// `paths` are those of the machine's spec and of its template; `outer` is metadata whose wishes the instance gets,
+    /// beside that of the template.
     fn of_machine(
-        path: &'static [&'static str],
-        template: &'static [&'static str],
+        [path, template]: [&'static [&'static str]; 2],
         machine: &'v Machine<'v>,
-        outer: Vec<(&'static str, Option<&'v Metadata<'v>>)>,
+        object: Option<&'v Metadata<'v>>,
+        outer: Option<(&'static str, Option<&'v Metadata<'v>>)>,
         many: bool,
     ) -> Option<Self> {
         let spec = machine.spec.as_ref()?;
@@ -77,10 +82,11 @@ impl<'v> Guest<'v> {
         };
         let mut sources = vec![(place, instance.metadata.as_ref())];
         sources.extend(outer);
-        let guest = Self::new(template, instance, sources, Some((path, spec)), many)?;
-        let name = machine.metadata.as_ref().and_then(Metadata::own_name);
+        let machine = Some((path, spec));
+        let guest = Self::new(template, instance, object, sources, machine, many)?;
         Some(Self {
-            name: name.filter(|_| !many),
+            name: object.and_then(Metadata::own_name).filter(|_| !many),
+            not_inherited: object.filter(|_| many),
             ..guest
         })
     }
@@ -88,19 +94,21 @@ impl<'v> Guest<'v> {
     fn new(
         path: &'static [&'static str],
         instance: &'v Instance<'v>,
+        object: Option<&'v Metadata<'v>>,
         sources: Vec<(&'static str, Option<&'v Metadata<'v>>)>,
         machine: Option<(&'static [&'static str], &'v MachineSpec<'v>)>,
         many: bool,
     ) -> Option<Self> {
-        let metadata = instance.metadata.as_ref();
         Some(Self {
             path,
             spec: instance.spec.as_ref()?,
-            metadata,
+            metadata: instance.metadata.as_ref(),
+            object,
             sources,
+            not_inherited: None,
             machine,
             many,
-            name: metadata.and_then(Metadata::own_name).filter(|_| !many),
+            name: object.and_then(Metadata::own_name).filter(|_| !many),
         })
     }
 

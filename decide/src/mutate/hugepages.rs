@@ -17,7 +17,7 @@ use crate::edit::{Dotted, Edit, Why};
 use crate::names;
 use crate::pages::PageSize;
 use crate::quantity::{NotAQuantity, format_bytes, parse_bytes};
-use crate::view::{Domain, Resources};
+use crate::view::{Domain, Hugepages, Resources};
 use crate::warning::Warning;
 use crate::wish::Pages;
 
@@ -55,20 +55,22 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
     let Some(domain) = &guest.spec.domain else {
         return Ok(());
     };
-    if !change.touches(looked_at) {
+    if !change.follows(wished, |asked| own_pages(&asked.guest).is_some()) {
         return Ok(());
     }
     let (page, why) = match &change.now.wishes.hugepages {
         Some((Pages::Of(page), why)) => (*page, why),
         Some((Pages::None, _)) => return Ok(()),
         None => {
-            warn_of_other_pages(change.now, out);
+            warn_of_other_pages(change, out);
             return follow_pages_of_ours(guest, domain, out);
         }
     };
     let amounts = Amounts::of(guest, domain)?;
     if amounts.of_guest().is_none() && guest.has_instancetype() {
-        out.warnings.push(Warning::PagesOfInstancetype { page });
+        if !matches!(why, Why::Policy(_)) {
+            out.warnings.push(Warning::PagesOfInstancetype { page });
+        }
         return Ok(());
     }
     match amounts.misfit(guest, page, why) {
@@ -82,16 +84,15 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
 }
 
 /// Nothing that is there is taken away, so an annotation that was changed later has to be followed by its user.
-fn warn_of_other_pages(asked: &Asked<'_>, out: &mut Mutation) {
-    let domain = asked.guest.spec.domain.as_ref();
-    let memory = domain.and_then(|domain| domain.memory.as_ref());
-    let own = memory.and_then(|memory| memory.hugepages.as_ref());
-    let there = own.and_then(|pages| pages.page_size.as_deref());
-    if let (Some(there), Some(wanted)) = (there, asked.wishes.overruled_pages)
+fn warn_of_other_pages(change: Change<'_>, out: &mut Mutation) {
+    let Asked { guest, wishes } = change.now;
+    let there = own_pages(guest).and_then(|pages| pages.page_size.as_deref());
+    if let (Some(there), Some(wanted)) = (there, wishes.overruled_pages)
         && wanted.to_string() != there
+        && change.touches(wished)
     {
         out.warnings.push(Warning::PagesStay {
-            path: dotted(&asked.guest, &HUGEPAGES),
+            path: dotted(guest, &HUGEPAGES),
             there: there.to_owned(),
             wanted: wanted.to_string(),
         });
@@ -105,11 +106,7 @@ fn follow_pages_of_ours(
     domain: &Domain<'_>,
     out: &mut Mutation,
 ) -> Result<(), Denial> {
-    let own = domain
-        .memory
-        .as_ref()
-        .and_then(|memory| memory.hugepages.as_ref());
-    let size = own.and_then(|pages| pages.page_size.as_deref());
+    let size = own_pages(guest).and_then(|pages| pages.page_size.as_deref());
     match size.and_then(|size| size.parse().ok()) {
         Some(page) if is_ours(guest, page) => Amounts::of(guest, domain)?.round(guest, page, out),
         Some(_) | None => Ok(()),
@@ -118,8 +115,9 @@ fn follow_pages_of_ours(
 
 /// Whether the record on the object says that pages of this size are ours.
 fn is_ours(guest: &Guest<'_>, page: PageSize) -> bool {
-    let object = guest.sources.last().and_then(|(_, metadata)| *metadata);
-    let record = object.and_then(|own| own.annotation(names::INJECTED_ANNOTATION));
+    let record = guest
+        .object
+        .and_then(|own| own.annotation(names::INJECTED_ANNOTATION));
     let starts = [true, false].map(|memory| {
         let (path, _, what) = place(memory, page);
         format!("{}={what} (", dotted(guest, path))
@@ -128,16 +126,16 @@ fn is_ours(guest: &Guest<'_>, page: PageSize) -> bool {
     record.is_some_and(|record| record.split("; ").any(ours))
 }
 
-/// What the user touches by changing it; 4Gi and 4096Mi are the same.
-fn looked_at(asked: &Asked<'_>) -> impl PartialEq + use<> {
-    let pages = asked.wishes.hugepages.as_ref().map(|(pages, _)| *pages);
-    let domain = asked.guest.spec.domain.as_ref();
-    let own = domain.is_some_and(|domain| {
-        let memory = domain.memory.as_ref();
-        memory.is_some_and(|memory| memory.hugepages.is_some())
-    });
-    let amounts = domain.map(|domain| fields(domain).map(|(_, text)| text.map(parse_bytes)));
-    (pages, asked.wishes.overruled_pages, own, amounts)
+fn wished<'v>(asked: &'v Asked<'v>) -> (Option<&'v (Pages, Why)>, Option<Pages>) {
+    (
+        asked.wishes.hugepages.as_ref(),
+        asked.wishes.overruled_pages,
+    )
+}
+
+fn own_pages<'v>(guest: &Guest<'v>) -> Option<&'v Hugepages<'v>> {
+    let memory = guest.spec.domain.as_ref()?.memory.as_ref()?;
+    memory.hugepages.as_ref()
 }
 
 type Field<'v> = (&'static [&'static str], Option<&'v str>);

@@ -30,11 +30,24 @@ pub(super) struct Change<'c> {
 }
 
 impl<'c> Change<'c> {
-    /// Whether the user touched what `look` sees. An object that is new was touched everywhere; of one that was there
-    /// before, nothing else may be changed: a running VM would raise RestartRequired (facts: kubevirt-cdi 0.3).
+    /// Whether the user touched what `look` sees. An object that is new was touched everywhere.
     pub(super) fn touches<T: PartialEq>(&self, look: impl Fn(&'c Asked<'c>) -> T) -> bool {
         self.before
             .is_none_or(|before| look(before) != look(self.now))
+    }
+
+    /// Whether an injection has to be made: the object is new, the user changed what is wished for, or the object `had`
+    /// it before. The last brings back what a client drops that writes whole lists without our part of them, as
+    /// `kubectl apply` of an unchanged manifest does.
+    ///
+    /// A VM that is older than a policy or profile is never touched, whatever else its user changes: if it runs, our
+    /// edit would raise RestartRequired (facts: kubevirt-cdi 0.3).
+    pub(super) fn follows<T: PartialEq>(
+        &self,
+        wish: impl Fn(&'c Asked<'c>) -> T,
+        had: impl Fn(&'c Asked<'c>) -> bool,
+    ) -> bool {
+        self.touches(wish) || self.before.is_some_and(had)
     }
 }
 
@@ -63,13 +76,11 @@ pub(super) fn decide(review: &Review<'_>, context: Context<'_>) -> Result<Mutati
         before: before.as_ref(),
     };
     let mut mutation = Mutation::default();
-    wishes::warn_of_unknown(change, &mut mutation);
+    wishes::warn_of_idle(change, &mut mutation);
     tolerations::of_guest(change, context, &mut mutation);
     scheduler::of_guest(change, context, &mut mutation);
     hugepages::inject(change, &mut mutation)?;
-    if let Some(plugs) = vfs::plan(change, context, &mut mutation)? {
-        addresses::inject(change, context, plugs, &mut mutation)?;
-    }
+    networks(change, context, &mut mutation)?;
     ssh_keys::inject(change, &mut mutation)?;
     cloud_init::check(change, context, &mut mutation)?;
     cmk_cores::check(change, &mut mutation);
@@ -78,6 +89,23 @@ pub(super) fn decide(review: &Review<'_>, context: Context<'_>) -> Result<Mutati
         mutation.left_alone = Some(LeftAlone::NotTouched);
     }
     Ok(mutation)
+}
+
+/// Interfaces, networks and the addresses on them: one plan, since an address needs the MAC of an interface.
+fn networks(change: Change<'_>, context: Context<'_>, out: &mut Mutation) -> Result<(), Denial> {
+    let inject = |asked: &Asked<'_>, out: &mut Mutation| {
+        let plugs = vfs::plan(asked, context)?;
+        addresses::inject(asked, context, plugs, out)
+    };
+    let had = |before: &Asked<'_>| {
+        let mut missing = Mutation::default();
+        inject(before, &mut missing).is_ok() && missing.edits.is_empty()
+    };
+    vfs::warn(change, context, out);
+    if change.follows(|asked| (&asked.wishes.vfs, &asked.wishes.addresses), had) {
+        inject(change.now, out)?;
+    }
+    Ok(())
 }
 
 /// The guest with its wishes; with none of them and the refusal, if one cannot be followed.

@@ -10,13 +10,15 @@ use super::guest::controller;
 use super::machines::Change;
 use super::{Context, Mutation, Note};
 
-/// On a guest's template, or a bare instance: its pods inherit it (facts: kubevirt-cdi 2).
+/// On a guest's template, or a bare instance: its pods inherit it (facts: kubevirt-cdi 2). Not beside an instancetype,
+/// which may name one itself: KubeVirt refuses two (1.8.4, pkg/instancetype/apply/scheduler.go).
 pub(super) fn of_guest(change: Change<'_>, context: Context<'_>, out: &mut Mutation) {
     let name = |asked: &super::machines::Asked<'_>| {
         let name = asked.guest.spec.scheduler_name.as_deref();
         name.unwrap_or_default().to_owned()
     };
-    if !change.touches(name) || !name(change.now).is_empty() {
+    let left_alone = change.now.guest.has_instancetype() || !name(change.now).is_empty();
+    if left_alone || !change.touches(name) {
         return;
     }
     let path = change.now.guest.path(&["spec", "schedulerName"]);
@@ -124,6 +126,14 @@ mod tests {
         let object = vm(&json!({}), &spec);
         let (after, _) = admitted(Kind::VirtualMachine, &object, &policy(), &cluster());
         assert_eq!(after["spec"]["template"]["spec"]["schedulerName"], expected);
+    }
+
+    #[test]
+    fn instancetype_may_name_one_itself() {
+        let mut object = vm(&json!({}), &json!({"domain": {}}));
+        object["spec"]["instancetype"] = json!({"name": "small"});
+        let (after, _) = admitted(Kind::VirtualMachine, &object, &policy(), &cluster());
+        assert_eq!(after, object);
     }
 
     #[test]

@@ -25,9 +25,12 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
     };
     let guest = &change.now.guest;
     let credentials = guest.spec.access_credentials.as_deref();
-    let mut known = credentials.into_iter().flatten();
-    let there = known.any(|known| known.ssh_secret() == Some(secret.as_str()));
-    if there || !change.touches(looked_at) {
+    let named = |asked: &Asked<'_>| {
+        let credentials = asked.guest.spec.access_credentials.iter().flatten();
+        let mut secrets = credentials.filter_map(AccessCredential::ssh_secret);
+        secrets.any(|known| known == secret)
+    };
+    if named(change.now) || !change.follows(wished, named) {
         return Ok(());
     }
     let Some((at, kind, cloud_init)) = carrier(guest) else {
@@ -59,18 +62,8 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
     Ok(())
 }
 
-/// What decides. Of the volumes only the kind of the one that counts: others are added to running VMs, which would then
-/// have to be restarted for our credential.
-type LookedAt<'a> = (Option<&'a str>, &'a [AccessCredential<'a>], Option<&'a str>);
-
-fn looked_at<'a>(asked: &'a Asked<'a>) -> LookedAt<'a> {
-    let wish = asked.wishes.ssh_keys.as_ref();
-    let credentials = asked.guest.spec.access_credentials.as_deref();
-    (
-        wish.map(|(secret, _)| secret.as_str()),
-        credentials.unwrap_or_default(),
-        carrier(&asked.guest).map(|(_, kind, _)| kind),
-    )
+fn wished<'v>(asked: &'v Asked<'v>) -> Option<&'v (String, Why)> {
+    asked.wishes.ssh_keys.as_ref()
 }
 
 /// The first volume that tells cloud-init, its index and its kind.

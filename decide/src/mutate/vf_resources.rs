@@ -20,20 +20,27 @@ use super::{Context, Mutation, Note};
 
 /// Adds what is missing. If one network is not known, nothing is: a pod with half of its functions would start.
 pub(super) fn inject(pod: &Pod<'_>, context: Context<'_>, out: &mut Mutation) {
-    let metadata = pod.metadata.as_ref();
-    let Some(text) = metadata.and_then(|metadata| metadata.annotation(names::NETWORKS_ANNOTATION))
-    else {
-        return;
-    };
-    let Some(networks) = networks(text, context.namespace) else {
-        out.notes.push(Note::NetworksUnreadable);
-        return;
-    };
+    let annotations = [
+        names::NETWORKS_ANNOTATION,
+        names::DEFAULT_NETWORK_ANNOTATION,
+    ];
+    let mut all = Vec::new();
+    for text in annotations.iter().filter_map(|name| pod.annotation(name)) {
+        let Some(networks) = networks(text, context.namespace) else {
+            out.notes.push(Note::NetworksUnreadable);
+            return;
+        };
+        all.extend(networks);
+    }
     let mut wanted: BTreeMap<&str, u64> = BTreeMap::new();
-    for network in &networks {
+    for network in &all {
         match network.known(context) {
             NetworkKnown::Resource(resource) => *wanted.entry(resource).or_default() += 1,
-            NetworkKnown::WithoutResource | NetworkKnown::Unwatched => {}
+            NetworkKnown::WithoutResource => {}
+            NetworkKnown::Unwatched => {
+                out.notes.push(Note::NetworksUnwatched);
+                return;
+            }
             NetworkKnown::Missing => {
                 out.notes.push(Note::NetworkUnknown(network.to_string()));
                 return;

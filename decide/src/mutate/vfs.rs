@@ -3,58 +3,45 @@
 //! The resource itself is the pod's matter ([`super::vf_resources`]): written into the domain, one explicit number hides
 //! what KubeVirt counts, and the guest still has no interface (facts: domain 0.3, kubevirt-cdi 2).
 
+use std::collections::BTreeSet;
+
 use crate::denial::Denial;
 use crate::edit::{Dotted, Why};
+use crate::names;
 use crate::policy::Policy;
 use crate::surroundings::NetworkKnown;
-use crate::view::Network;
+use crate::view::{Interface, Network};
 use crate::warning::Warning;
-use crate::wish::{AddressWish, VfWish};
+use crate::wish::VfWish;
 
 use super::guest::Guest;
 use super::machines::{Asked, Change};
 use super::networks::{NetworkName, Plug, interfaces};
-use super::{Context, Mutation};
+use super::{Context, Mutation, wishes};
 
-/// Plans the interfaces of the guest: those that it has, then those that are added. [`super::addresses`] turns the plan
-/// into edits, since an address needs a MAC. `None` if the user touched nothing of it.
-pub(super) fn plan(
-    change: Change<'_>,
-    context: Context<'_>,
-    out: &mut Mutation,
-) -> Result<Option<Vec<Plug>>, Denial> {
-    if !change.touches(look) {
-        return Ok(None);
-    }
-    let guest = &change.now.guest;
+/// The interfaces of the guest as they will be: those that it has, then those that are added.
+pub(super) fn plan(asked: &Asked<'_>, context: Context<'_>) -> Result<Vec<Plug>, Denial> {
+    let guest = &asked.guest;
     let mut plugs = Plug::all_of(guest);
-    if let Some((wishes, why)) = &change.now.wishes.vfs {
+    if let Some((wishes, why)) = &asked.wishes.vfs {
         for wish in wishes {
             add(wish, why, guest, context, &mut plugs)?;
         }
     }
-    warn(change.now, context, out);
-    Ok(Some(plugs))
+    Ok(plugs)
 }
 
-/// What decides about interfaces; borrowed from one object, so that two can be compared.
+/// What warnings are about; borrowed from one object, so that two can be compared.
 type Looked<'v> = (
     Option<&'v (Vec<VfWish>, Why)>,
-    Option<&'v (Vec<AddressWish>, String)>,
-    Vec<&'v str>,
+    &'v [Interface<'v>],
     Option<&'v [Network<'v>]>,
 );
 
 fn look<'v>(asked: &'v Asked<'v>) -> Looked<'v> {
-    let names = interfaces(&asked.guest)
-        .iter()
-        .map(|interface| interface.name.as_deref().unwrap_or_default());
-    (
-        asked.wishes.vfs.as_ref(),
-        asked.wishes.addresses.as_ref(),
-        names.collect(),
-        asked.guest.spec.networks.as_deref(),
-    )
+    let networks = asked.guest.spec.networks.as_deref();
+    let interfaces = interfaces(&asked.guest);
+    (asked.wishes.vfs.as_ref(), interfaces, networks)
 }
 
 fn add(
@@ -67,11 +54,8 @@ fn add(
     if wish.count == 0 {
         return Ok(());
     }
-    let written = network_of(wish, context.policy, why)?;
-    let wanted = NetworkName::of(written, context.namespace);
-    let there = functions(guest)
-        .filter(|(_, network)| NetworkName::of(network, context.namespace) == wanted)
-        .count();
+    let written = network_of(wish, context.policy).ok_or_else(|| no_network(wish, guest, why))?;
+    let there = there(guest, &NetworkName::of(written, context.namespace), context);
     let missing = usize::from(wish.count).saturating_sub(there);
     if missing == 0 || guest.spec.domain.is_none() {
         return Ok(());
@@ -86,17 +70,25 @@ fn add(
     Ok(())
 }
 
-fn network_of<'w>(wish: &'w VfWish, policy: &'w Policy, why: &Why) -> Result<&'w str, Denial> {
+fn network_of<'w>(wish: &'w VfWish, policy: &'w Policy) -> Option<&'w str> {
     let first = || policy.vf_pools.first().map(|pool| pool.network.as_str());
-    wish.network
-        .as_deref()
-        .or_else(first)
-        .ok_or_else(|| Denial::Impossible {
-            path: why.to_string(),
-            found: format!("{} virtual functions of no network", wish.count),
-            expected: "a network, like namespace/name=2, since the policy has no vfPools"
-                .to_owned(),
-        })
+    wish.network.as_deref().or_else(first)
+}
+
+fn no_network(wish: &VfWish, guest: &Guest<'_>, why: &Why) -> Denial {
+    let annotation = wishes::annotation(&guest.sources, names::VFS_ANNOTATION);
+    Denial::Impossible {
+        path: annotation.map_or_else(|| why.to_string(), |(path, _)| path),
+        found: format!("{} virtual functions of no network", wish.count),
+        expected: "a network, like namespace/name=2, since the policy has no vfPools".to_owned(),
+    }
+}
+
+/// How many virtual functions of this network the guest has.
+fn there(guest: &Guest<'_>, network: &NetworkName, context: Context<'_>) -> usize {
+    functions(guest)
+        .filter(|(_, of)| NetworkName::of(of, context.namespace) == *network)
+        .count()
 }
 
 /// The guest's virtual functions with the names of their networks.
@@ -139,26 +131,44 @@ fn free_name(guest: &Guest<'_>, plugs: &[Plug]) -> String {
         .unwrap_or_default()
 }
 
-/// Networks of the guest's virtual functions, present and wanted, from which a pod would get none.
-fn warn(asked: &Asked<'_>, context: Context<'_>, out: &mut Mutation) {
-    let guest = &asked.guest;
+/// Networks of the guest's virtual functions, present and wanted, from which a pod would get none; and more functions
+/// than are wanted, since none is ever taken away.
+pub(super) fn warn(change: Change<'_>, context: Context<'_>, out: &mut Mutation) {
+    if !change.touches(look) {
+        return;
+    }
+    let guest = &change.now.guest;
     let path = guest.path(&["spec", "networks"]);
     let present = functions(guest).map(|(at, network)| {
         let path = format!("{}[{at}].multus.networkName", Dotted(&path));
         (path, network)
     });
-    let wanted = asked.wishes.vfs.iter().flat_map(|(wishes, why)| {
-        let wanted = wishes.iter().filter(|wish| wish.count > 0);
-        wanted.filter_map(move |wish| {
-            Some((why.to_string(), network_of(wish, context.policy, why).ok()?))
-        })
-    });
-    let mut told: Vec<NetworkName> = Vec::new();
-    for (path, network) in present.chain(wanted) {
+    let mut networks: Vec<_> = present.collect();
+    if let Some((wishes, why)) = &change.now.wishes.vfs {
+        for wish in wishes {
+            let Some(network) = network_of(wish, context.policy) else {
+                continue;
+            };
+            let there = there(guest, &NetworkName::of(network, context.namespace), context);
+            if there > usize::from(wish.count) {
+                out.warnings.push(Warning::VfsStay {
+                    path: why.to_string(),
+                    network: network.to_owned(),
+                    there,
+                    wanted: wish.count,
+                });
+            }
+            if wish.count > 0 {
+                networks.push((why.to_string(), network));
+            }
+        }
+    }
+    let mut told: BTreeSet<NetworkName> = BTreeSet::new();
+    for (path, network) in networks {
         let network = NetworkName::of(network, context.namespace);
         if !told.contains(&network) {
             out.warnings.extend(warning(path, &network, context));
-            told.push(network);
+            told.insert(network);
         }
     }
 }

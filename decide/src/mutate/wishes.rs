@@ -36,6 +36,7 @@ impl Wishes {
     /// instance's own.
     pub(super) fn of(guest: &Guest<'_>, policy: &Policy) -> Result<Self, Denial> {
         let sources = &*guest.sources;
+        let place = sources.first().map_or("", |(path, _)| path);
         let profiles = profiles(sources, policy)?;
         let memory = guest
             .spec
@@ -69,25 +70,40 @@ impl Wishes {
                 // What the VM says itself wins, so profiles may differ there.
                 _ if own_pages => None,
                 Some((pages, _)) => Some((pages, Why::Annotation(names::HUGEPAGES_ANNOTATION))),
-                None => {
-                    agreed(&profiles, "hugepages", |profile| profile.hugepages)?.or_else(of_policy)
-                }
+                None => agreed(place, &profiles, "hugepages", |profile| profile.hugepages)?
+                    .or_else(of_policy),
             },
             vfs: match vfs {
                 Some((vfs, _)) => Some((vfs, Why::Annotation(names::VFS_ANNOTATION))),
-                None => agreed(&profiles, "vfs", |profile| profile.vfs.clone())?,
+                None => agreed(place, &profiles, "vfs", |profile| profile.vfs.clone())?,
             },
             addresses,
             ssh_keys: match ssh_keys {
                 Some((name, _)) => Some((name, Why::Annotation(names::SSH_KEYS_ANNOTATION))),
-                None => agreed(&profiles, "sshKeys", |profile| profile.ssh_keys.clone())?,
+                None => agreed(place, &profiles, "sshKeys", |profile| {
+                    profile.ssh_keys.clone()
+                })?,
             },
         })
     }
 }
 
-/// Annotations under our name that are none of ours, if this change brings them.
-pub(super) fn warn_of_unknown(change: Change<'_>, out: &mut Mutation) {
+/// Annotations under our name that do nothing, if this change brings them: unknown ones, and those on metadata that no
+/// instance inherits.
+pub(super) fn warn_of_idle(change: Change<'_>, out: &mut Mutation) {
+    if change.touches(not_inherited) {
+        let instead = change
+            .now
+            .guest
+            .sources
+            .first()
+            .map_or("", |(path, _)| path);
+        let warnings = not_inherited(change.now).into_iter().map(|name| {
+            let path = format!("metadata.annotations[{name}]");
+            Warning::NotInherited { path, instead }
+        });
+        out.warnings.extend(warnings);
+    }
     if !change.touches(unknown) {
         return;
     }
@@ -96,6 +112,17 @@ pub(super) fn warn_of_unknown(change: Change<'_>, out: &mut Mutation) {
         Warning::UnknownAnnotation { path }
     });
     out.warnings.extend(warnings);
+}
+
+fn not_inherited<'v>(asked: &'v Asked<'v>) -> Vec<&'v str> {
+    let annotations = asked
+        .guest
+        .not_inherited
+        .and_then(|outer| outer.annotations.as_ref());
+    let names = annotations
+        .into_iter()
+        .flat_map(|annotations| annotations.names());
+    names.filter(|name| names::WISHES.contains(name)).collect()
 }
 
 fn unknown<'v>(asked: &'v Asked<'v>) -> Vec<(&'static str, &'v str)> {
@@ -124,8 +151,19 @@ fn parsed<T>(
     let Some((path, text)) = annotation(sources, name) else {
         return Ok(None);
     };
-    match parse(text) {
+    let wish = if text.len() > LONGEST {
+        Err(NotAWish("at most 1024 characters"))
+    } else {
+        parse(text)
+    };
+    match wish {
         Ok(wish) => Ok(Some((wish, path))),
+        // Who pastes a key instead of a name must not find it in a log.
+        Err(NotAWish(expected)) if name == names::SSH_KEYS_ANNOTATION => Err(Denial::Impossible {
+            path,
+            found: format!("something else ({} bytes, not shown)", text.len()),
+            expected: expected.to_owned(),
+        }),
         Err(NotAWish(expected)) => Err(Denial::BadValue {
             path,
             found: text.to_owned(),
@@ -134,7 +172,11 @@ fn parsed<T>(
     }
 }
 
-fn annotation<'v>(sources: &Sources<'v>, name: &str) -> Option<(String, &'v str)> {
+/// Longest annotation that is read. The API server's own limit is asked only after us.
+const LONGEST: usize = 1024;
+
+/// The innermost annotation of that name, and its path.
+pub(super) fn annotation<'v>(sources: &Sources<'v>, name: &str) -> Option<(String, &'v str)> {
     sources.iter().find_map(|(path, metadata)| {
         let text = metadata.as_ref()?.annotation(name)?;
         Some((format!("{path}.annotations[{name}]"), text))
@@ -172,6 +214,7 @@ fn profiles<'p>(sources: &Sources<'_>, policy: &'p Policy) -> Result<Vec<&'p Pro
 
 /// What the profiles want that say something of this field; none may want anything else.
 fn agreed<T: PartialEq>(
+    path: &'static str,
     profiles: &[&Profile],
     field: &'static str,
     of: impl Fn(&Profile) -> Option<T>,
@@ -184,6 +227,7 @@ fn agreed<T: PartialEq>(
             (Some((wish, _)), Some(other)) if *wish == other => {}
             (Some((_, earlier)), Some(_)) => {
                 return Err(Denial::ProfilesDiffer {
+                    path,
                     field,
                     first: earlier.name.clone(),
                     second: profile.name.clone(),

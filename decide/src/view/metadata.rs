@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::de::Deserializer;
 
+use crate::names;
+
 use super::basic::{Pairs, Text, fields, list, pairs};
 
 /// Metadata and spec of any object.
@@ -66,7 +68,12 @@ impl<'a> Annotations<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const PREFIXES: [&str; 3] = ["vmberth.io/", "cdi.kubevirt.io/", "k8s.v1.cni.cncf.io/"];
+        const PREFIXES: [&str; 4] = [
+            names::OWN_PREFIX,
+            "cdi.kubevirt.io/",
+            "k8s.v1.cni.cncf.io/",
+            "v1.multus-cni.io/",
+        ];
         let wanted = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         pairs(deserializer, wanted).map(Self)
     }

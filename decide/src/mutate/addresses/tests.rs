@@ -170,3 +170,34 @@ fn changed_annotation_changes_what_is_ours() {
     let data = &after["spec"]["template"]["spec"]["volumes"][1]["cloudInitNoCloud"]["networkData"];
     assert!(data.as_str().unwrap().contains("10.0.0.6/8"), "{data}");
 }
+
+#[rstest]
+#[case::interfaces_of_vmberth(json!({"domain": {}}))]
+#[case::interfaces_of_the_user(json!({
+    "domain": {"devices": {"interfaces": [{"name": "lan", "masquerade": {}}, {"name": "vf0", "sriov": {}}]}},
+    "networks": [{"name": "lan", "pod": {}}, {"name": "vf0", "multus": {"networkName": "sriov/fast"}}],
+}))]
+fn manifest_that_is_applied_again_gives_the_same_object(#[case] mut spec: Value) {
+    spec["volumes"] = json!([{"name": "root"}, no_cloud()]);
+    let manifest = machine("vf0=10.0.0.5/8", &spec);
+    let cluster = Cluster::default();
+    let (stored, _) = admitted(Kind::VirtualMachine, &manifest, &policy(), &cluster);
+    // kubectl's merge patch and server-side apply replace lists as a whole, and keep other fields.
+    let mut again = stored.clone();
+    let place = "/spec/template/spec";
+    for list in ["/volumes", "/networks", "/domain/devices/interfaces"] {
+        if let Some(written) = manifest.pointer(&format!("{place}{list}")) {
+            *again.pointer_mut(&format!("{place}{list}")).unwrap() = written.clone();
+        }
+    }
+    assert_ne!(again, stored);
+    let decision = decide(
+        Kind::VirtualMachine,
+        &again,
+        Some(&stored),
+        &policy(),
+        &cluster,
+    )
+    .unwrap();
+    assert_eq!(applied(&again, &decision.edits), stored);
+}

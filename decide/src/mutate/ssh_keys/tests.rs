@@ -130,8 +130,9 @@ fn secret_must_fit_into_the_name_of_a_pods_volume(#[case] secret: &str, #[case] 
     );
     let (_, told) = admitted(MACHINE, &machine, &quiet(), &Cluster::default());
     let denial = format!(
-        "denied (422): spec.template.metadata.annotations[vmberth.io/ssh-keys]: found {secret:?}, expected the name of \
-         a Secret, of at most 51 characters and without dots"
+        "denied (422): spec.template.metadata.annotations[vmberth.io/ssh-keys]: found something else \
+         ({} bytes, not shown), expected the name of a Secret, of at most 51 characters and without dots",
+        secret.len()
     );
     assert_eq!(told == denial, !fits, "{told}");
 }
@@ -212,11 +213,5 @@ fn an_update_of_the_wish_is_followed() {
         updated(&with, &wishing, &quiet()),
         ours,
         "ours was taken away"
-    );
-    let without_volume = asking(&[disk()], &json!(null));
-    assert_eq!(
-        updated(&without_volume, &wishing, &quiet()),
-        ours,
-        "it can be followed now"
     );
 }

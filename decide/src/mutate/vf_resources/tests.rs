@@ -109,3 +109,16 @@ fn pod_without_compute_is_left_alone() {
     assert_eq!(after, containers);
     assert!(told.contains("note: no container compute"), "{told}");
 }
+
+#[test]
+fn network_instead_of_the_clusters_default_counts() {
+    let pod = json!({
+        "metadata": {
+            "labels": {"kubevirt.io": "virt-launcher"},
+            "annotations": {"v1.multus-cni.io/default-network": "sriov/fast"},
+        },
+        "spec": {"containers": [{"name": "compute"}]},
+    });
+    let (after, _) = admitted(Kind::Pod, &pod, &quiet(), &cluster());
+    assert_eq!(after["spec"]["containers"][0]["resources"], both("1"));
+}

@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 
 use crate::mutate::testing::{Cluster, admitted, decide, quiet, vm};
 use crate::policy::{PodInterface, Policy, VfPool};
+use crate::profile::{Profile, Selector};
 use crate::subject::Kind;
+use crate::wish::VfWish;
 
 fn policy() -> Policy {
     let pool = |resource: &str, network: &str| VfPool {
@@ -149,7 +151,9 @@ fn number_without_a_pool_is_refused() {
     let vm = vm(&json!({"vmberth.io/vfs": "1"}), &json!({"domain": {}}));
     let (_, told) = admitted(Kind::VirtualMachine, &vm, &quiet(), &cluster());
     assert!(
-        told.starts_with("denied (422): annotation vmberth.io/vfs: found 1 virtual"),
+        told.starts_with(
+            "denied (422): spec.template.metadata.annotations[vmberth.io/vfs]: found 1 virtual"
+        ),
         "{told}"
     );
 }
@@ -186,4 +190,58 @@ fn update_of_something_else_adds_nothing() {
     )
     .unwrap();
     assert!(!decision.edits.is_empty());
+}
+
+#[test]
+fn machine_older_than_a_profile_keeps_its_interfaces() {
+    let profile = Profile {
+        name: "new".to_owned(),
+        selector: Some(Selector::default()),
+        hugepages: None,
+        vfs: Some(vec![VfWish {
+            network: None,
+            count: 1,
+        }]),
+        ssh_keys: None,
+    };
+    let policy = Policy {
+        profiles: vec![profile],
+        ..policy()
+    };
+    let lan = |more: &Value| {
+        let mut spec = json!({
+            "domain": {"devices": {"interfaces": [{"name": "lan", "masquerade": {}}]}},
+            "networks": [{"name": "lan", "pod": {}}],
+        });
+        if !more.is_null() {
+            spec["domain"]["devices"]["interfaces"]
+                .as_array_mut()
+                .unwrap()
+                .push(more.clone());
+            let network = json!({"name": more["name"], "multus": {"networkName": "plain"}});
+            spec["networks"].as_array_mut().unwrap().push(network);
+        }
+        vm(&json!({}), &spec)
+    };
+    let plugged = lan(&json!({"name": "hot", "bridge": {}}));
+    let decision = decide(
+        Kind::VirtualMachine,
+        &plugged,
+        Some(&lan(&json!(null))),
+        &policy,
+        &cluster(),
+    );
+    assert_eq!(decision.unwrap().edits, []);
+}
+
+#[test]
+fn fewer_than_there_are_is_told() {
+    let (spec, _) = of("2", &json!({"domain": {}}));
+    let fewer = vm(&json!({"vmberth.io/vfs": "1"}), &spec);
+    let (after, told) = admitted(Kind::VirtualMachine, &fewer, &policy(), &cluster());
+    assert_eq!(after, fewer);
+    assert!(
+        told.contains("2 virtual functions of sriov/fast stay, although it says 1"),
+        "{told}"
+    );
 }

@@ -60,7 +60,8 @@ fn page(annotations: &Value, labels: &Value, own: &Value) -> String {
 #[case::none_is_a_wish(json!({"vmberth.io/hugepages": "none"}), json!({"tier": "fast"}), json!(null),
     "left alone: everything is there already")]
 #[case::two_that_differ(json!({"vmberth.io/profile": "big"}), json!({"tier": "fast"}), json!(null),
-    "denied (422): profiles \"big\" and \"small\": found different hugepages, expected the same, or the VM's own")]
+    "denied (422): spec.template.metadata: found profiles \"big\" and \"small\" with different hugepages, \
+     expected the same, or the VM's own")]
 #[case::unknown(json!({"vmberth.io/profile": "huge"}), json!({}), json!(null),
     "denied (422): spec.template.metadata.annotations[vmberth.io/profile]: found profile \"huge\", \
      expected one of the policy's: small, big, also-small")]
@@ -152,4 +153,59 @@ fn annotation_with_a_typing_error_is_told_once() {
         &Cluster::default(),
     );
     assert_eq!(decision.unwrap().warnings, []);
+}
+
+#[test]
+fn wish_that_nothing_inherits_is_told_and_does_nothing() {
+    let template = json!({"metadata": {}, "spec": {"domain": {"memory": {"guest": "1Gi"}}}});
+    let set = json!({
+        "metadata": {"annotations": {"vmberth.io/hugepages": "2Mi"}},
+        "spec": {"template": template},
+    });
+    let (after, told) = admitted(Kind::ReplicaSet, &set, &quiet(), &Cluster::default());
+    assert_eq!(after, set);
+    let words = "warning: metadata.annotations[vmberth.io/hugepages]: nothing inherits this; write it into \
+        spec.template.metadata";
+    assert!(told.contains(words), "{told}");
+    let pool = json!({
+        "metadata": {"annotations": {"vmberth.io/vfs": "1"}},
+        "spec": {"virtualMachineTemplate": {
+            "metadata": {"annotations": {"vmberth.io/hugepages": "2Mi"}},
+            "spec": {"template": template},
+        }},
+    });
+    let (after, told) = admitted(Kind::Pool, &pool, &quiet(), &Cluster::default());
+    let template = &after["spec"]["virtualMachineTemplate"]["spec"]["template"];
+    assert_eq!(
+        template["spec"]["domain"]["memory"]["hugepages"]["pageSize"],
+        "2Mi"
+    );
+    assert!(
+        told.contains("metadata.annotations[vmberth.io/vfs]: nothing inherits"),
+        "{told}"
+    );
+}
+
+#[test]
+fn pasted_key_is_never_repeated() {
+    let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE";
+    let object = vm(&json!({"vmberth.io/ssh-keys": key}), &json!({"domain": {}}));
+    let (_, told) = admitted(Kind::VirtualMachine, &object, &quiet(), &Cluster::default());
+    assert!(
+        told.starts_with("denied (422)") && !told.contains("b3Blbn"),
+        "{told}"
+    );
+}
+
+#[test]
+fn long_value_is_refused_and_cut() {
+    let object = vm(
+        &json!({"vmberth.io/vfs": "1,".repeat(1 << 20)}),
+        &json!({"domain": {}}),
+    );
+    let (_, told) = admitted(Kind::VirtualMachine, &object, &quiet(), &Cluster::default());
+    assert!(
+        told.contains("expected at most 1024 characters") && told.len() < 300,
+        "{told}"
+    );
 }

@@ -12,9 +12,10 @@ use crate::subject::Kind;
 #[case::nothing(json!({}), json!({"memory": {"guest": "3Mi"}}), false)]
 #[case::something_else(json!({}), json!({"memory": {"guest": "3Mi"}, "x": 1}), false)]
 #[case::same_in_other_words(json!({}), json!({"memory": {"guest": "3072Ki"}}), false)]
-#[case::guest(json!({}), json!({"memory": {"guest": "5Mi"}}), true)]
-#[case::request(json!({}), json!({"memory": {"guest": "3Mi"}, "resources": {"requests": {"memory": "3Mi"}}}), true)]
-#[case::wish(json!({"vmberth.io/hugepages": "2Mi"}), json!({"memory": {"guest": "3Mi"}}), false)]
+// Memory is added to a running VM, and pages would need a restart.
+#[case::guest(json!({}), json!({"memory": {"guest": "5Mi"}}), false)]
+#[case::request(json!({}), json!({"memory": {"guest": "3Mi"}, "resources": {"requests": {"memory": "3Mi"}}}), false)]
+#[case::wish(json!({"vmberth.io/hugepages": "2Mi"}), json!({"memory": {"guest": "3Mi"}}), true)]
 #[case::other_wish(json!({"vmberth.io/hugepages": "1Gi"}), json!({"memory": {"guest": "3Gi"}}), true)]
 fn updates_follow_the_user(#[case] annotations: Value, #[case] domain: Value, #[case] edits: bool) {
     // The VM is older than the policy.
