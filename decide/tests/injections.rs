@@ -47,9 +47,20 @@ fn plain_metadata(object: &mut Value, kind: Kind, annotations: &Value) {
             template.remove("metadata");
         }
     }
-    object["metadata"] = json!({"name": "vm", "annotations": annotations});
-    if matches!(kind, Kind::ReplicaSet | Kind::Pool) {
-        object["metadata"]["annotations"]["vmberth.io/addresses"] = Value::Null;
+    object["metadata"] = json!({"name": "vm"});
+    // Of a replica set and a pool only the template's metadata is inherited.
+    let inner = match kind {
+        Kind::ReplicaSet | Kind::Pool => spec_of(kind).trim_end_matches("/spec"),
+        Kind::Pod
+        | Kind::VirtualMachine
+        | Kind::VirtualMachineInstance
+        | Kind::DataVolume
+        | Kind::Claim
+        | Kind::DaemonSet
+        | Kind::Other => "",
+    };
+    if let Some(inner) = object.pointer_mut(inner) {
+        inner["metadata"]["annotations"] = annotations.clone();
     }
 }
 
