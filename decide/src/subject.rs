@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny};
+
 use crate::names;
-use crate::view::{self, Labels};
+use crate::view::{self, Fields, Labels};
 
 /// One question of the API server: this object is about to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,28 +177,22 @@ impl<'a> View<'a> {
     /// # Errors
     /// If a field that we read is of another type than Kubernetes says.
     pub fn read(kind: Kind, json: &'a str) -> Result<Self, serde_json::Error> {
-        fn by_name<'a, T: serde::Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
-            serde_json::from_str::<view::Fields<T>>(json).map(|fields| fields.0)
+        if kind == Kind::Other {
+            return Ok(Self::Other);
         }
-        Ok(match kind {
-            Kind::Pod => Self::Pod(by_name(json)?),
-            Kind::VirtualMachine | Kind::ReplicaSet => Self::Machine(Box::new(by_name(json)?)),
-            Kind::VirtualMachineInstance => Self::Instance(by_name(json)?),
-            Kind::Pool => Self::Pool(Box::new(by_name(json)?)),
-            Kind::DataVolume => Self::DataVolume(by_name(json)?),
-            Kind::Claim => Self::Claim(by_name(json)?),
-            Kind::DaemonSet => Self::DaemonSet(by_name(json)?),
-            Kind::Other => Self::Other,
-        })
+        let mut json = serde_json::Deserializer::from_str(json);
+        let view = kind.deserialize(&mut json)?;
+        json.end()?;
+        Ok(view)
     }
 
     /// The field at which [`View::read`] stops in this object; `None` if it is the object itself. Slower than reading,
     /// so it is asked only after a failure.
     #[must_use]
     pub fn misread_at(kind: Kind, json: &'a str) -> Option<String> {
-        fn stop<'a, T: serde::Deserialize<'a>>(json: &'a str) -> String {
+        fn stop<'a, T: Deserialize<'a>>(json: &'a str) -> String {
             let mut json = serde_json::Deserializer::from_str(json);
-            let read: Result<view::Fields<T>, _> = serde_path_to_error::deserialize(&mut json);
+            let read: Result<Fields<T>, _> = serde_path_to_error::deserialize(&mut json);
             read.err()
                 .map_or_else(String::new, |error| error.path().to_string())
         }
@@ -225,6 +222,29 @@ impl<'a> View<'a> {
             Self::DaemonSet(set) => set.name(),
             Self::Other => "",
         }
+    }
+}
+
+/// Decodes an object of this kind wherever it stands, so that a body needs to be gone through only once.
+impl<'de> DeserializeSeed<'de> for Kind {
+    type Value = View<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<View<'de>, D::Error> {
+        Ok(match self {
+            Self::Pod => View::Pod(Fields::deserialize(json)?.0),
+            Self::VirtualMachine | Self::ReplicaSet => {
+                View::Machine(Box::new(Fields::deserialize(json)?.0))
+            }
+            Self::VirtualMachineInstance => View::Instance(Fields::deserialize(json)?.0),
+            Self::Pool => View::Pool(Box::new(Fields::deserialize(json)?.0)),
+            Self::DataVolume => View::DataVolume(Fields::deserialize(json)?.0),
+            Self::Claim => View::Claim(Fields::deserialize(json)?.0),
+            Self::DaemonSet => View::DaemonSet(Fields::deserialize(json)?.0),
+            Self::Other => {
+                IgnoredAny::deserialize(json)?;
+                View::Other
+            }
+        })
     }
 }
 
