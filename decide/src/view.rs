@@ -16,7 +16,9 @@ pub use instance::{
 };
 pub use metadata::{Annotations, Labels, Metadata, Object, Owner};
 pub use pod::{Container, DaemonSetSpec, PodSpec, Toleration};
-pub use storage::{Claim, ClaimSpec, DataVolumeSpec, Source};
+pub use storage::{
+    Claim, ClaimRequests, ClaimResources, ClaimSpec, DataVolumeSpec, DataVolumeTemplate, Source,
+};
 
 use serde::Deserialize;
 
@@ -30,7 +32,7 @@ pub type Instance<'a> = Object<'a, InstanceSpec<'a>>;
 pub type Machine<'a> = Object<'a, MachineSpec<'a>>;
 /// A VirtualMachinePool.
 pub type Pool<'a> = Object<'a, PoolSpec<'a>>;
-/// A DataVolume, or the template of one.
+/// A DataVolume.
 pub type DataVolume<'a> = Object<'a, DataVolumeSpec<'a>>;
 /// A DaemonSet.
 pub type DaemonSet<'a> = Object<'a, DaemonSetSpec<'a>>;
@@ -44,7 +46,7 @@ pub struct MachineSpec<'a> {
     pub template: Option<Instance<'a>>,
     /// DataVolumes that will be made for it.
     #[serde(borrow, default, deserialize_with = "list")]
-    pub data_volume_templates: Option<Vec<DataVolume<'a>>>,
+    pub data_volume_templates: Option<Vec<DataVolumeTemplate<'a>>>,
     /// Whether processors and memory come from an instancetype.
     pub instancetype: Option<Present>,
 }

@@ -11,7 +11,7 @@ use crate::edit::{Dotted, Edit, Token, Why};
 use crate::names;
 use crate::policy::{BindingMode, ManagedClass, Policy};
 use crate::quantity::{format_bytes, parse_bytes};
-use crate::view::{Claim, ClaimSpec, DataVolume, Metadata};
+use crate::view::{Claim, ClaimSpec, DataVolume, DataVolumeSpec, DataVolumeTemplate, Metadata};
 use crate::warning::Warning;
 
 use super::machines::Change;
@@ -35,13 +35,14 @@ pub(super) fn of_templates(change: Change<'_>, context: Context<'_>, out: &mut M
     let before = change.before.and_then(|before| before.guest.machine);
     let before = before.and_then(|(_, machine)| machine.data_volume_templates.as_deref());
     for (at, template) in machine.data_volume_templates.iter().flatten().enumerate() {
-        let same = |known: &&DataVolume<'_>| known.name() == template.name();
+        let same = |known: &&DataVolumeTemplate<'_>| known.name() == template.name();
         let mut known = before.unwrap_or_default().iter().filter(same);
-        let Some(wanted) = Wanted::of(template) else {
+        let Some(wanted) = Wanted::of(template.spec.as_ref()) else {
             continue;
         };
         // Any of them, should two have one name.
-        if known.any(|known| looked_at(Wanted::of(known)) == looked_at(Some(wanted))) {
+        if known.any(|known| looked_at(Wanted::of(known.spec.as_ref())) == looked_at(Some(wanted)))
+        {
             continue;
         }
         let steps = path.iter().copied().map(Cow::Borrowed);
@@ -58,7 +59,7 @@ pub(super) fn of_templates(change: Change<'_>, context: Context<'_>, out: &mut M
 /// A DataVolume that is made.
 pub(super) fn data_volume(volume: &DataVolume<'_>, context: Context<'_>) -> Mutation {
     let mut out = Mutation::default();
-    let Some(wanted) = Wanted::of(volume) else {
+    let Some(wanted) = Wanted::of(volume.spec.as_ref()) else {
         return out;
     };
     let Some(class) = class_and_modes(wanted, &["spec".into()], context.policy, &mut out) else {
@@ -103,8 +104,8 @@ fn waits(class: &ManagedClass) -> bool {
 
 impl<'v> Wanted<'v> {
     /// `None` if the DataVolume says neither or both: CDI refuses it in its own words.
-    fn of(volume: &'v DataVolume<'v>) -> Option<Self> {
-        let spec = volume.spec.as_ref()?;
+    fn of(spec: Option<&'v DataVolumeSpec<'v>>) -> Option<Self> {
+        let spec = spec?;
         let (field, spec) = match (&spec.pvc, &spec.storage) {
             (Some(claim), None) => ("pvc", claim),
             (None, Some(claim)) => ("storage", claim),
@@ -210,7 +211,7 @@ impl<'v> Fit<'v> {
             return None;
         }
         let requests = wanted.spec.resources.as_ref()?.requests.as_ref()?;
-        let text: &str = requests.get("storage")?;
+        let text: &str = requests.storage.as_ref()?;
         let bytes = parse_bytes(text).ok()?;
         let fitted = fitted(bytes, class.overhead_millionths)?;
         (fitted != bytes).then_some(Self {

@@ -1,4 +1,5 @@
-//! Texts, maps and lists, read without guessing.
+//! Texts, maps and lists, read without guessing, and never more of them than a real object has: mutating admission
+//! comes before the validation of a CRD, and a body of 3 MiB holds a million of `{}`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +7,17 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Most elements of a list. It is what KubeVirt allows of volumes, networks, interfaces and access credentials (1.8.4,
+/// `MaxItems` in core/v1/types.go and schema.go), and each of `dataVolumeTemplates` must be one of the volumes
+/// (pkg/storage/admitters/data-volume-template.go). Kubernetes does not count containers, tolerations and owners, which
+/// are a handful.
+const LIST_MAX: usize = 256;
+/// Most labels, and most annotations of those that are kept; Kubernetes does not count them.
+pub(super) const NAMES_MAX: usize = 1024;
+/// Most resources of one container or guest: each container has two such maps, and each pod many containers.
+pub(super) const AMOUNTS_MAX: usize = 128;
 
 /// A string out of the body; [`Cow`] alone is not borrowed by serde when it stands inside an [`Option`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -80,19 +91,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Amount<'a> {
 }
 
 /// Names and amounts, in the order in which they were written.
-pub type Amounts<'a> = Pairs<'a, Amount<'a>>;
+pub type Amounts<'a> = Pairs<'a, Amount<'a>, AMOUNTS_MAX>;
 
-/// The entries of a map, in the order in which they were written; a `null` entry is none.
+/// The entries of a map, `MAX` at most, in the order in which they were written; a `null` entry is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pairs<'a, V>(Vec<(Text<'a>, V)>);
+pub struct Pairs<'a, V, const MAX: usize>(Vec<(Text<'a>, V)>);
 
-impl<V> Default for Pairs<'_, V> {
+impl<V, const MAX: usize> Default for Pairs<'_, V, MAX> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<V> Pairs<'_, V> {
+impl<V, const MAX: usize> Pairs<'_, V, MAX> {
     /// The entry of that name; the last one, should a client have written two.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&V> {
@@ -108,14 +119,14 @@ impl<V> Pairs<'_, V> {
     }
 }
 
-impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
+impl<'de: 'a, 'a, V: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Pairs<'a, V, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        pairs(deserializer, |_| true).map(Self)
+        pairs::<_, _, MAX>(deserializer, |_| true).map(Self)
     }
 }
 
-/// The entries whose name is wanted; the values of all others are skipped, however long they are.
-pub(super) fn pairs<'de: 'a, 'a, D, V>(
+/// The entries whose name is wanted, `MAX` at most; the values of all others are skipped, however long they are.
+pub(super) fn pairs<'de: 'a, 'a, D, V, const MAX: usize>(
     deserializer: D,
     wanted: fn(&str) -> bool,
 ) -> Result<Vec<(Text<'a>, V)>, D::Error>
@@ -123,9 +134,9 @@ where
     D: Deserializer<'de>,
     V: Deserialize<'de>,
 {
-    struct Wanted<V>(fn(&str) -> bool, PhantomData<V>);
+    struct Wanted<V, const MAX: usize>(fn(&str) -> bool, PhantomData<V>);
 
-    impl<'de, V: Deserialize<'de>> Visitor<'de> for Wanted<V> {
+    impl<'de, V: Deserialize<'de>, const MAX: usize> Visitor<'de> for Wanted<V, MAX> {
         type Value = Vec<(Text<'de>, V)>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,6 +149,7 @@ where
                 if !(self.0)(&name) {
                     map.next_value::<IgnoredAny>()?;
                 } else if let Some(value) = map.next_value::<Option<V>>()? {
+                    within(pairs.len(), MAX)?;
                     pairs.push((name, value));
                 }
             }
@@ -145,7 +157,17 @@ where
         }
     }
 
-    deserializer.deserialize_map(Wanted(wanted, PhantomData))
+    deserializer.deserialize_map(Wanted::<V, MAX>(wanted, PhantomData))
+}
+
+/// Whether one more fits beside those that are there.
+fn within<E: Error>(there: usize, max: usize) -> Result<(), E> {
+    if there < max {
+        return Ok(());
+    }
+    Err(E::custom(format_args!(
+        "found more than {max} entries, expected at most {max}"
+    )))
 }
 
 /// A JSON object, and nothing else: serde would also take a list for the fields in their order, and a patch of such
@@ -187,6 +209,47 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let read: Option<Vec<Fields<T>>> = Deserialize::deserialize(deserializer)?;
-    Ok(read.map(|list| list.into_iter().map(|fields| fields.0).collect()))
+    let read: Option<List<Fields<T>>> = Deserialize::deserialize(deserializer)?;
+    Ok(read.map(|list| list.0.into_iter().map(|fields| fields.0).collect()))
 }
+
+pub(super) fn texts<'de: 'a, 'a, D>(deserializer: D) -> Result<Option<Vec<Text<'a>>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let read: Option<List<Text<'a>>> = Deserialize::deserialize(deserializer)?;
+    Ok(read.map(|list| list.0))
+}
+
+/// A list of no more than [`LIST_MAX`].
+struct List<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Vec<T>, S::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = list.next_element()? {
+                    within(all.len(), LIST_MAX)?;
+                    all.push(one);
+                }
+                Ok(all)
+            }
+        }
+
+        deserializer
+            .deserialize_seq(Elements(PhantomData))
+            .map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use serde::de::Deserializer;
 
 use crate::names;
 
-use super::basic::{Pairs, Text, fields, list, pairs};
+use super::basic::{NAMES_MAX, Pairs, Text, fields, list, pairs};
 
 /// Metadata and spec of any object.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Metadata<'a> {
 }
 
 /// Labels by name.
-pub type Labels<'a> = Pairs<'a, Text<'a>>;
+pub type Labels<'a> = Pairs<'a, Text<'a>, NAMES_MAX>;
 
 /// The annotations of vmberth, KubeVirt, CDI and the network plumbing; every other one is skipped, since
 /// `last-applied-configuration` alone can be larger than the object.
@@ -75,7 +75,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
             "v1.multus-cni.io/",
         ];
         let wanted = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        pairs(deserializer, wanted).map(Self)
+        pairs::<_, _, NAMES_MAX>(deserializer, wanted).map(Self)
     }
 }
 

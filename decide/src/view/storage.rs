@@ -3,8 +3,24 @@
 use serde::Deserialize;
 
 use super::Object;
-use super::basic::{Present, Text, fields};
-use super::instance::Resources;
+use super::basic::{Amount, Present, Text, fields, texts};
+
+/// A DataVolume that will be made for a VM. There are as many of them as volumes, so of their metadata no more is read
+/// than what tells them apart.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DataVolumeTemplate<'a> {
+    #[serde(borrow, default, deserialize_with = "fields")]
+    metadata: Option<Named<'a>>,
+    /// What is wanted.
+    #[serde(borrow, default, deserialize_with = "fields")]
+    pub spec: Option<DataVolumeSpec<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+}
 
 /// Spec of a DataVolume.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -41,7 +57,7 @@ pub struct ClaimSpec<'a> {
     #[serde(borrow)]
     pub storage_class_name: Option<Text<'a>>,
     /// Who may mount it.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "texts")]
     pub access_modes: Option<Vec<Text<'a>>>,
     /// File system or block device.
     #[serde(borrow)]
@@ -51,5 +67,32 @@ pub struct ClaimSpec<'a> {
     pub volume_name: Option<Text<'a>>,
     /// How much.
     #[serde(borrow, default, deserialize_with = "fields")]
-    pub resources: Option<Resources<'a>>,
+    pub resources: Option<ClaimResources<'a>>,
+}
+
+/// What a claim asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ClaimResources<'a> {
+    /// At least that much.
+    #[serde(borrow, default, deserialize_with = "fields")]
+    pub requests: Option<ClaimRequests<'a>>,
+}
+
+/// The one resource that a claim has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ClaimRequests<'a> {
+    /// Bytes.
+    #[serde(borrow)]
+    pub storage: Option<Amount<'a>>,
+}
+
+impl DataVolumeTemplate<'_> {
+    /// The name; empty if there is none, which KubeVirt refuses.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let metadata = self.metadata.as_ref();
+        metadata
+            .and_then(|metadata| metadata.name.as_deref())
+            .unwrap_or("")
+    }
 }
