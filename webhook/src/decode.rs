@@ -4,6 +4,7 @@
 //! it does not know without recursion, and stops at a depth of 128 in what it does know, so that no nesting can
 //! overflow the stack.
 
+mod misread;
 mod question;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use vmberth_decide::view::{Fields, Text};
 
 use crate::metrics::Rejection;
 
+pub use misread::Misread;
 use question::{Part, Question};
 
 /// Version of AdmissionReview that is spoken; v1beta1 was removed from Kubernetes in 1.22.
@@ -41,7 +43,7 @@ pub enum DecodeError {
     Empty,
     /// It is no JSON, or no JSON of that shape.
     #[error("the body is no AdmissionReview: {0}")]
-    Envelope(#[source] serde_json::Error),
+    Envelope(Misread),
     /// Another version, or something else altogether.
     #[error(
         "found apiVersion {api_version:?} and kind {kind:?}, expected {API_VERSION:?} and \"AdmissionReview\""
@@ -59,12 +61,12 @@ pub enum DecodeError {
     #[error("request.operation: found {0:?}, expected CREATE, UPDATE, DELETE or CONNECT")]
     Operation(String),
     /// A field of the object has another type than Kubernetes says.
-    #[error("{path}: {error}")]
+    #[error("{path}: {misread}")]
     Object {
         /// The field, from `request.object` or `request.oldObject` on.
         path: String,
         /// What was found and expected.
-        error: serde_json::Error,
+        misread: Misread,
     },
 }
 
@@ -146,7 +148,8 @@ fn question_of<const IN_PLACE: bool>(body: &[u8]) -> Result<Question<'_, IN_PLAC
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(body),
     };
-    let Fields(envelope) = envelope.map_err(DecodeError::Envelope)?;
+    let Fields(envelope) =
+        envelope.map_err(|error| DecodeError::Envelope(Misread::in_body(&error)))?;
     let text = |text: &Option<Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
     let (api_version, kind) = (text(&envelope.api_version), text(&envelope.kind));
     if api_version != API_VERSION || kind != "AdmissionReview" {
@@ -175,7 +178,8 @@ fn read<'a>(
             Some(path) => format!("{field}.{path}"),
             None => field.to_owned(),
         };
-        DecodeError::Object { path, error }
+        let misread = Misread::in_object(&error);
+        DecodeError::Object { path, misread }
     })
 }
 

@@ -46,6 +46,14 @@ fn nested_tolerations() -> Vec<u8> {
         .into_bytes()
 }
 
+/// As many as fit into a body.
+fn many_volumes() -> Vec<u8> {
+    let object = json!({"spec": {"template": {"spec": {"volumes": "here"}}}});
+    let text = String::from_utf8(question(&json!({ "object": object }))).unwrap();
+    text.replace("\"here\"", &format!("[{}{{}}]", "{},".repeat(300_000)))
+        .into_bytes()
+}
+
 #[rstest]
 #[case::no_content_type("", question(&json!({})), 415, "content_type", "expected application/json")]
 #[case::yaml("application/yaml", question(&json!({})), 415, "content_type", "expected application/json")]
@@ -71,10 +79,17 @@ fn nested_tolerations() -> Vec<u8> {
 #[case::no_kind(JSON, question(&json!({"kind": null})), 400, "incomplete", "request.kind: missing")]
 #[case::no_object(JSON, question(&json!({"object": null})), 400, "incomplete", "request.object: missing")]
 #[case::unknown_operation(JSON, question(&json!({"operation": "PATCH"})), 400, "incomplete", "request.operation: found \"PATCH\"")]
-#[case::object_of_another_shape(JSON, question(&json!({"object": {"spec": {"template": {"spec": {"tolerations": "all"}}}}})), 400, "object", "request.object.spec.template.spec.tolerations: invalid type: string \"all\", expected a sequence")]
-#[case::list_for_an_envelope(JSON, br#"["admission.k8s.io/v1", "AdmissionReview"]"#.to_vec(), 400, "malformed", "invalid type: sequence, expected an object")]
-#[case::list_for_an_object(JSON, question(&json!({"object": {"spec": {"template": [null, [null]]}}})), 400, "object", "request.object.spec.template: invalid type: sequence, expected an object")]
-#[case::object_is_a_number(JSON, question(&json!({"object": 1})), 400, "object", "request.object: invalid type")]
+#[case::object_of_another_shape(JSON, question(&json!({"object": {"spec": {"template": {"spec": {"tolerations": "all"}}}}})), 400, "object", "request.object.spec.template.spec.tolerations: found a string, expected a list")]
+#[case::list_for_an_envelope(JSON, br#"["admission.k8s.io/v1", "AdmissionReview"]"#.to_vec(), 400, "malformed", "found a list, expected an object")]
+#[case::list_for_an_object(JSON, question(&json!({"object": {"spec": {"template": [null, [null]]}}})), 400, "object", "request.object.spec.template: found a list, expected an object")]
+#[case::object_is_a_number(JSON, question(&json!({"object": 1})), 400, "object", "request.object: found a number, expected an object")]
+#[case::more_elements_than_any_object_has(
+    JSON,
+    many_volumes(),
+    400,
+    "object",
+    "request.object.spec.template.spec.volumes: found more than 256 entries, expected at most 256"
+)]
 #[tokio::test]
 async fn body_that_is_no_review_is_answered_and_counted(
     #[case] content_type: &str,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use vmberth_decide::subject::{Kind, Operation, View};
-use vmberth_decide::view::Text;
+use vmberth_decide::view::{Fields, Text};
 
 /// The fields that are used. `IN_PLACE` decodes the objects at once where it can; else they stay raw, so that it can be
 /// said where one is wrong.
@@ -98,7 +98,10 @@ impl<'de, const IN_PLACE: bool> Question<'de, IN_PLACE> {
     fn fill<M: MapAccess<'de>>(&mut self, field: &str, map: &mut M) -> Result<(), M::Error> {
         match field {
             "uid" => set(&mut self.uid, "uid", map.next_value()?),
-            "kind" => set(&mut self.kind, "kind", map.next_value()?),
+            "kind" => {
+                let kind: Option<Fields<GroupVersionKind<'de>>> = map.next_value()?;
+                set(&mut self.kind, "kind", kind.map(|fields| fields.0))
+            }
             "subResource" => set(&mut self.sub_resource, "subResource", map.next_value()?),
             "name" => set(&mut self.name, "name", map.next_value()?),
             "namespace" => set(&mut self.namespace, "namespace", map.next_value()?),

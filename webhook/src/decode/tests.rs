@@ -60,3 +60,67 @@ fn wrong_field_of_an_object_is_told_with_its_path() {
         "{error}"
     );
 }
+
+/// Values that look like what is around them in serde's words, and the word that must not be told.
+const SECRETS: [&str; 5] = [
+    r#""password: hunter2""#,
+    r#""hunter2, expected nothing at line 1 column 2""#,
+    r#""a\" at line 5, hunter2""#,
+    "1234567890123",
+    "-1234567890.125e3",
+];
+
+#[rstest]
+#[case::list("tolerations", "a list")]
+#[case::object("affinity", "")]
+#[case::text("schedulerName", "a string")]
+#[case::object_of_the_guest("domain", "an object")]
+fn refusals_do_not_repeat_values(#[case] field: &str, #[case] expected: &str) {
+    let vmi = r#"{"group": "kubevirt.io", "version": "v1", "kind": "VirtualMachineInstance"}"#;
+    for secret in SECRETS {
+        let wrong = if expected == "a string" {
+            format!("[{secret}]")
+        } else {
+            secret.to_owned()
+        };
+        let request = format!(
+            r#""uid": "u", "kind": {vmi}, "operation": "CREATE", "object": {{"spec": {{"{field}": {wrong}}}}}"#
+        );
+        let Err(error) = decode(body(&request).as_bytes()) else {
+            assert_eq!(expected, "", "{field} is read");
+            continue;
+        };
+        let found = if wrong.starts_with('[') {
+            "a list"
+        } else if wrong.starts_with('"') {
+            "a string"
+        } else {
+            "a number"
+        };
+        assert_eq!(
+            error.to_string(),
+            format!("request.object.spec.{field}: found {found}, expected {expected}")
+        );
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[test]
+fn refusals_of_the_envelope_do_not_repeat_values() {
+    for secret in SECRETS {
+        for body in [
+            secret.to_owned(),
+            format!(r#"{{"request": {secret}}}"#),
+            format!(r#"{{"request": {{"dryRun": {secret}}}}}"#),
+            format!(r#"{{"request": {{"kind": {secret}}}}}"#),
+        ] {
+            let error = decode(body.as_bytes()).unwrap_err();
+            let told = format!("{error} {error:?}");
+            assert!(told.contains(", expected a"), "{told}");
+            assert!(
+                !told.contains("hunter2") && !told.contains("1234567890"),
+                "{told}"
+            );
+        }
+    }
+}
