@@ -55,6 +55,26 @@ def measured(kind):
     }
 
 
+def pure(kind):
+    """What divan printed of our own functions: step -> (median time, allocations of one review)."""
+    steps, step, inside, counted = {}, None, False, None
+    for line in (work / "pure.txt").read_text().splitlines():
+        name, columns = line.strip("│├╰─ ").split(" ")[0], line.split("│")
+        if line.startswith(("├─", "╰─")):
+            step = name
+        elif "─ " in line:
+            inside = name == kind
+            if inside:
+                # fastest, slowest, median, ...; the tree's own bars come first.
+                steps[step] = [columns[-4].strip(), 0]
+        elif inside and name in ("alloc:", "grow:"):
+            counted = True
+        elif inside and counted:
+            steps[step][1] += round(float(name))
+            counted = False
+    return steps
+
+
 def mebibytes(kibibytes):
     return round(kibibytes / 1024, 1)
 
@@ -98,6 +118,9 @@ pathlib.Path("target/bench.json").write_text(json.dumps(known, indent=2) + "\n")
 table = "\n".join(
     f"| `{row['name']}` | {row['value']} {row['unit']} | {row['target'] or '-'} |" for row in known
 )
+pure_table = "\n".join(
+    f"| {kind} | {' | '.join(f'{time}, {count}' for time, count in pure(kind).values())} |" for kind in kinds
+)
 kinds_table = "\n".join(
     f"| {kind} | {of['bytes']} | {of['p50']} | {of['p99']} | {of['server_p99']} | {of['rate']} | {of['cpu']} |"
     for kind, of in by_kind.items()
@@ -106,7 +129,6 @@ cpu = next(
     (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
     platform.machine(),
 )
-pure = "\n".join(line.rstrip() for line in (work / "pure.txt").read_text().strip().splitlines())
 pathlib.Path("docs/benchmarks.md").write_text(f"""# Benchmarks
 
 Written by `make bench`; the same numbers for machines are in `target/bench.json`. Where the time of a
@@ -123,13 +145,15 @@ review goes, and what bounds it, is in [ADR 4](adr/0004-cost-of-a-review.md).
 ## The webhook under load
 
 The release binary of the image on one core with its flags' defaults (so it logs a line for each review),
-the client on the other core; HTTP/1.1 over TLS 1.3 with keep-alive on loopback, 8 connections; the reviews
-of tests/fixtures/recorded.
+the client on the other core; HTTP/1.1 over TLS 1.3 with keep-alive on loopback; the reviews of
+tests/fixtures/recorded.
 
-- `p50` and `p99` are the client's, at 1,000 reviews a second: both processes' sleep and wake-up included.
+- `p50` and `p99` are the client's, at 1,000 reviews a second on 8 connections: both processes' sleep and
+  wake-up included.
 - `p99 in the server` is the server's own histogram in that run: the upper bound of the bucket, from the
   first byte of the body to the answer; TLS, HTTP and the log line are not in it.
-- `reviews/s` is as fast as answers come; `CPU` is the server's processor time in that run by review,
+- `reviews/s` is as fast as answers come on 64 connections; with few, both sides would mostly wait for
+  each other to wake up. `CPU` is the server's processor time in that run by review,
   kernel, TLS, HTTP and log included.
 - `rss` is after 100,000 reviews of all kinds in equal parts, its growth that of the last 50,000.
 
@@ -139,11 +163,11 @@ of tests/fixtures/recorded.
 
 ## Our part of it
 
-`webhook/benches/review.rs`: the same functions on the same reviews, without network; allocations are those
-of one review.
+`webhook/benches/review.rs`: the same functions on the same reviews, without network. The median, and how
+often one review asks the allocator for memory (new or grown).
 
-```text
-{pure}
-```
+| review | {' | '.join(pure(kinds[0]))} |
+|---|---|---|---|---|
+{pure_table}
 """)
 print(table)

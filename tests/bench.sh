@@ -78,7 +78,7 @@ measure() {
 fifty_thousand() {
     local kind
     for kind in $kinds; do
-        load "$kind" --rate 0 --seconds 600 --reviews 12500 >/dev/null
+        load "$kind" --connections 64 --seconds 600 --reviews 12500 >/dev/null
     done
     scrape >"$work/$1.rss"
 }
@@ -92,7 +92,7 @@ start_server
 for kind in $kinds; do
     load "$kind" --rate 1000 --seconds 2 >/dev/null
     measure "$kind.paced" "$kind" --rate 1000 --seconds "$seconds"
-    measure "$kind.flat-out" "$kind" --rate 0 --seconds "$seconds"
+    measure "$kind.flat-out" "$kind" --connections 64 --seconds "$seconds"
 done
 stop_server
 taskset -c 0 cargo bench --quiet --locked -p vmberth-webhook --bench review >"$work/pure.txt"
