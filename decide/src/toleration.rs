@@ -38,6 +38,15 @@ pub enum Effect {
     NoExecute,
 }
 
+/// A toleration's fields that decide what it tolerates, as Kubernetes writes them; empty is the same as absent.
+#[derive(Debug, Clone, Copy)]
+struct Written<'t> {
+    key: &'t str,
+    operator: &'t str,
+    value: &'t str,
+    effect: &'t str,
+}
+
 impl Toleration {
     /// The default of the policy: what CMK puts on every node it manages.
     #[must_use]
@@ -57,22 +66,40 @@ impl Toleration {
     /// one would change nothing of what the user asked for.
     #[must_use]
     pub fn covered_by(&self, existing: &view::Toleration<'_>) -> bool {
-        let exists = existing.operator() == "Exists";
-        let key = match existing.key() {
+        self.is_within(Written {
+            key: existing.key(),
+            operator: existing.operator(),
+            value: existing.value(),
+            effect: existing.effect(),
+        })
+    }
+
+    /// Whether `earlier`, which vmberth gives too, makes this one needless.
+    #[must_use]
+    pub fn covered_by_ours(&self, earlier: &Self) -> bool {
+        self.is_within(Written {
+            key: &earlier.key,
+            operator: earlier.operator.as_str(),
+            value: earlier.operator.value().unwrap_or_default(),
+            effect: earlier.effect.map(Effect::as_str).unwrap_or_default(),
+        })
+    }
+
+    fn is_within(&self, other: Written<'_>) -> bool {
+        let exists = other.operator == "Exists";
+        let key = match other.key {
             "" => exists,
             key => key == self.key,
         };
-        let effect = match (existing.effect(), self.effect) {
+        let effect = match (other.effect, self.effect) {
             ("", _) => true,
             (_, None) => false,
             (theirs, Some(ours)) => theirs == ours.as_str(),
         };
         let value = exists
-            || match &self.operator {
-                Operator::Exists => false,
-                Operator::Equal(value) => {
-                    matches!(existing.operator(), "" | "Equal") && existing.value() == value
-                }
+            || match self.operator.value() {
+                None => false,
+                Some(value) => matches!(other.operator, "" | "Equal") && other.value == value,
             };
         key && effect && value
     }
@@ -83,8 +110,8 @@ impl Toleration {
         let mut fields = serde_json::Map::new();
         fields.insert("key".to_owned(), self.key.clone().into());
         fields.insert("operator".to_owned(), self.operator.as_str().into());
-        if let Operator::Equal(value) = &self.operator {
-            fields.insert("value".to_owned(), value.clone().into());
+        if let Some(value) = self.operator.value() {
+            fields.insert("value".to_owned(), value.into());
         }
         if let Some(effect) = self.effect {
             fields.insert("effect".to_owned(), effect.as_str().into());
@@ -100,7 +127,7 @@ impl Toleration {
 impl fmt::Display for Toleration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.key)?;
-        if let Operator::Equal(value) = &self.operator {
+        if let Some(value) = self.operator.value() {
             write!(f, "={value}")?;
         }
         if let Some(effect) = self.effect {
@@ -120,6 +147,14 @@ impl Operator {
         match self {
             Self::Exists => "Exists",
             Self::Equal(_) => "Equal",
+        }
+    }
+
+    /// What the taint's value must be.
+    fn value(&self) -> Option<&str> {
+        match self {
+            Self::Exists => None,
+            Self::Equal(value) => Some(value),
         }
     }
 }
@@ -184,15 +219,40 @@ mod tests {
         assert_eq!(ours.covered_by(&existing), covered);
     }
 
+    /// Each key, operator and effect with each.
+    fn all() -> Vec<Toleration> {
+        let value = |value: &str| Operator::Equal(value.to_owned());
+        let operators = [Operator::Exists, value("true"), value("")];
+        let effects = [
+            None,
+            Some(Effect::NoSchedule),
+            Some(Effect::PreferNoSchedule),
+            Some(Effect::NoExecute),
+        ];
+        let mut all = Vec::new();
+        for key in ["cmk", "gpu"] {
+            for operator in &operators {
+                all.extend(effects.map(|effect| Toleration {
+                    key: key.to_owned(),
+                    ..policy(operator.clone(), effect)
+                }));
+            }
+        }
+        all
+    }
+
     #[test]
-    fn what_we_write_covers_itself() {
-        for operator in [Operator::Exists, Operator::Equal("true".to_owned())] {
-            for effect in [None, Some(Effect::NoSchedule), Some(Effect::NoExecute)] {
-                let ours = policy(operator.clone(), effect);
-                let text = ours.to_json().to_string();
-                assert!(
-                    ours.covered_by(&serde_json::from_str(&text).unwrap()),
-                    "{text}"
+    fn ours_cover_each_other_as_they_do_when_they_are_written() {
+        for earlier in all() {
+            let text = earlier.to_json().to_string();
+            let written: view::Toleration<'_> = serde_json::from_str(&text).unwrap();
+            assert!(earlier.covered_by_ours(&earlier), "{text}");
+            for later in all() {
+                let covered = later.covered_by(&written);
+                assert_eq!(
+                    later.covered_by_ours(&earlier),
+                    covered,
+                    "{later} by {text}"
                 );
             }
         }

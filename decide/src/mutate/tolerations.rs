@@ -38,7 +38,7 @@ pub(super) fn missing(
                 .tolerations
                 .iter()
                 .take(at)
-                .any(|earlier| covers(earlier, toleration));
+                .any(|earlier| toleration.covered_by_ours(earlier));
         if covered {
             continue;
         }
@@ -53,9 +53,25 @@ pub(super) fn missing(
     edits
 }
 
-/// Whether an earlier entry of the policy makes this one needless.
-fn covers(earlier: &crate::toleration::Toleration, later: &crate::toleration::Toleration) -> bool {
-    let text = earlier.to_json().to_string();
-    serde_json::from_str::<view::Toleration<'_>>(&text)
-        .is_ok_and(|earlier| later.covered_by(&earlier))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needless_entry_of_the_policy_is_left_out_and_the_others_keep_their_places() {
+        let policy = Policy::from_yaml(
+            "{apiVersion: vmberth.io/v1alpha1, kind: Policy, tolerations: [\
+             {key: a, operator: Exists}, {key: a, value: x}, {key: b, value: x, effect: NoSchedule}, {key: b, value: x}]}",
+        );
+        let edits = missing(&["t".into()], None, &policy.unwrap());
+        let told: Vec<String> = edits.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "t+=a (policy tolerations[0])",
+                "t+=b=x:NoSchedule (policy tolerations[2])",
+                "t+=b=x (policy tolerations[3])",
+            ]
+        );
+    }
 }
