@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn merging_twice_is_merging_once(before in records(), edits in edits()) {
         let once = merge(&before, &edits);
-        prop_assert_eq!(merge(&once, &edits), once.clone());
+        prop_assert_eq!(&merge(&once, &edits), &once);
         // The last word on a subject is told, and no subject twice.
         let entries: Vec<&str> = once.split("; ").collect();
         for edit in &edits {
