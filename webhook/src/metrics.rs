@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use vmberth_decide::subject::{Kind, Operation};
 use vmberth_serve::metrics::register_all;
 
@@ -18,6 +20,15 @@ pub struct Metrics {
     rejected_bodies: IntCounterVec,
     policy_valid: IntGauge,
     policy_loads: IntCounter,
+    watch_failing: IntGaugeVec,
+    watch_interruptions: IntCounterVec,
+}
+
+/// Handles of one watch.
+#[derive(Debug, Clone)]
+pub struct WatchMetrics {
+    failing: IntGauge,
+    interruptions: IntCounter,
 }
 
 /// How a review ended.
@@ -95,6 +106,20 @@ impl Metrics {
                 name("policy_loads_total"),
                 "Policies that came into force, the one at start included.",
             )?,
+            watch_failing: IntGaugeVec::new(
+                Opts::new(
+                    name("watch_failing"),
+                    "1 from an interruption of a watch until the API server answers it again; what is known gets old.",
+                ),
+                &["resource"],
+            )?,
+            watch_interruptions: IntCounterVec::new(
+                Opts::new(
+                    name("watch_interruptions_total"),
+                    "Interruptions of a watch, and attempts to begin it again that failed.",
+                ),
+                &["resource"],
+            )?,
         };
         register_all(registry, metrics.collectors())?;
         Ok(metrics)
@@ -109,6 +134,8 @@ impl Metrics {
             Box::new(self.rejected_bodies.clone()),
             Box::new(self.policy_valid.clone()),
             Box::new(self.policy_loads.clone()),
+            Box::new(self.watch_failing.clone()),
+            Box::new(self.watch_interruptions.clone()),
         ]
     }
 
@@ -135,6 +162,28 @@ impl Metrics {
     /// The policy file is not what is in force.
     pub fn policy_refused(&self) {
         self.policy_valid.set(0);
+    }
+
+    /// A watch of this resource begins.
+    #[must_use]
+    pub fn watch(&self, resource: &'static str) -> WatchMetrics {
+        WatchMetrics {
+            failing: self.watch_failing.with_label_values(&[resource]),
+            interruptions: self.watch_interruptions.with_label_values(&[resource]),
+        }
+    }
+}
+
+impl WatchMetrics {
+    /// The API server gave what was asked for.
+    pub fn answered(&self) {
+        self.failing.set(0);
+    }
+
+    /// It did not, or the connection broke.
+    pub fn interrupted(&self) {
+        self.failing.set(1);
+        self.interruptions.inc();
     }
 }
 

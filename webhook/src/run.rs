@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use futures::future::OptionFuture;
-use kube::Client;
+use kube::{Client, Config};
 use prometheus::Registry;
 use vmberth_decide::policy::Policy;
 use vmberth_serve::body::BodyBudget;
-use vmberth_serve::ready::{Condition, Ready};
+use vmberth_serve::ready::Ready;
 use vmberth_serve::shutdown::Shutdown;
 use vmberth_serve::{Parts, Server, build};
 
@@ -19,7 +19,7 @@ use crate::event::PolicyEvents;
 use crate::http::{AppState, app};
 use crate::metrics::{self, Metrics};
 use crate::policy_file::{self, PolicyFile};
-use crate::watch::{self, Known};
+use crate::watch::{self, Known, Sink};
 
 /// A webhook whose ports are bound.
 pub struct Webhook {
@@ -28,11 +28,14 @@ pub struct Webhook {
     policy: Arc<ArcSwap<Policy>>,
     policy_file: PolicyFile,
     metrics: Metrics,
-    known: Arc<ArcSwap<Known>>,
-    /// The API server, if something is watched or told there.
-    client: Option<Client>,
-    networks: Option<Condition>,
-    claims: Option<Condition>,
+    cluster: Cluster,
+}
+
+/// What is watched in the cluster, and told there.
+#[derive(Default)]
+struct Cluster {
+    networks: Option<(Client, Sink)>,
+    claims: Option<(Client, Sink)>,
     events: Option<PolicyEvents>,
 }
 
@@ -52,26 +55,14 @@ impl Webhook {
         let metrics = Metrics::register(&registry)?;
         metrics.policy_loaded();
         let policy = Arc::new(ArcSwap::from_pointee(policy));
-        let asks = args.watch_networks || args.watch_claims || args.policy_configmap.is_some();
-        let client = if asks {
-            let client = Client::try_default().await;
-            Some(
-                client
-                    .context("no cluster to watch; leave out --watch-... and --policy-configmap")?,
-            )
-        } else {
-            None
-        };
-        let events = client
-            .clone()
-            .zip(args.namespace.as_deref())
-            .zip(args.policy_configmap.clone())
-            .map(|((client, namespace), name)| PolicyEvents::new(client, namespace, name));
         let ready = Ready::default();
-        let condition = |wanted: bool, name| wanted.then(|| ready.condition(name));
-        let networks = condition(args.watch_networks, "networks");
-        let claims = condition(args.watch_claims, "claims");
         let known = Arc::<ArcSwap<Known>>::default();
+        let sink = |resource, condition| Sink {
+            known: Arc::clone(&known),
+            listed: ready.condition(condition),
+            metrics: metrics.watch(resource),
+        };
+        let cluster = Cluster::of(&args, sink).await?;
         let state = AppState {
             policy: Arc::clone(&policy),
             known: Arc::clone(&known),
@@ -90,11 +81,7 @@ impl Webhook {
             policy,
             policy_file,
             metrics,
-            known,
-            client,
-            networks,
-            claims,
-            events,
+            cluster,
         })
     }
 
@@ -103,28 +90,63 @@ impl Webhook {
     /// # Errors
     /// If no certificate comes in time or a port cannot be served any longer.
     pub async fn run(self, shutdown: &Shutdown, policy_poll: Duration) -> anyhow::Result<()> {
+        let Cluster {
+            networks,
+            claims,
+            events,
+        } = self.cluster;
         let watches = async {
-            let networks = self.client.clone().zip(self.networks);
-            let claims = self.client.clone().zip(self.claims);
             tokio::join!(
-                OptionFuture::from(networks.map(|(client, listed)| {
-                    watch::networks(client, Arc::clone(&self.known), listed)
-                })),
-                OptionFuture::from(claims.map(|(client, listed)| {
-                    watch::claims(client, Arc::clone(&self.known), listed)
-                })),
+                OptionFuture::from(networks.map(|(client, sink)| watch::networks(client, sink))),
+                OptionFuture::from(claims.map(|(client, sink)| watch::claims(client, sink))),
             );
             std::future::pending::<()>().await;
         };
-        let events = self.events.as_ref();
-        let policy = self
-            .policy_file
-            .follow(&self.policy, &self.metrics, events, policy_poll);
+        let policy =
+            self.policy_file
+                .follow(&self.policy, &self.metrics, events.as_ref(), policy_poll);
         tokio::select! {
             served = self.server.run(shutdown) => Ok(served?),
             () = policy => Ok(()),
             () = watches => Ok(()),
         }
+    }
+}
+
+impl Cluster {
+    /// Nothing is asked of the cluster yet; `sink` is told resource and condition of what will be watched.
+    async fn of(
+        args: &Args,
+        sink: impl Fn(&'static str, &'static str) -> Sink,
+    ) -> anyhow::Result<Self> {
+        let configmap = args.namespace.as_deref().zip(args.policy_configmap.clone());
+        if !args.watch_networks && !args.watch_claims && configmap.is_none() {
+            return Ok(Self::default());
+        }
+        let config = Config::infer()
+            .await
+            .context("no cluster to watch; leave out --watch-... and --policy-configmap")?;
+        let watched = |wanted: bool, resource, condition| {
+            let watch = || {
+                let sink = sink(resource, condition);
+                let client = watch::client(config.clone(), &sink.metrics)?;
+                anyhow::Ok((client, sink))
+            };
+            wanted.then(watch).transpose()
+        };
+        let events = |(namespace, name)| {
+            let client = Client::try_from(config.clone())?;
+            anyhow::Ok(PolicyEvents::new(client, namespace, name))
+        };
+        Ok(Self {
+            networks: watched(
+                args.watch_networks,
+                "network-attachment-definitions",
+                "networks",
+            )?,
+            claims: watched(args.watch_claims, "persistentvolumeclaims", "claims")?,
+            events: configmap.map(events).transpose()?,
+        })
     }
 }
 

@@ -152,7 +152,9 @@ fn changed_policy_comes_into_force_and_a_bad_one_does_not() {
     );
     let line = webhook.until("the old one stays in force");
     assert!(
-        line.contains("tolerations[0].operator: found \\\"Exist\\\", expected Exists or Equal"),
+        line.contains(
+            "tolerations[0].operator: unknown variant `Exist`, expected `Exists` or `Equal`"
+        ),
         "{line}"
     );
 }
