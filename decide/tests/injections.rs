@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vmberth_decide::edit::Why;
+use vmberth_decide::policy::BindingMode;
 use vmberth_decide::quantity::parse_bytes;
 use vmberth_decide::subject::Kind;
 use vmberth_decide::view;
@@ -204,6 +205,19 @@ proptest! {
         } else {
             prop_assert!(after <= before);
         }
+    }
+
+    /// `virtctl image-upload` waits for the claim, whose first consumer comes only after it.
+    #[test]
+    fn claim_that_waits_for_an_upload_is_bound_at_once(spec in storage::claim_spec(), world in worlds()) {
+        let target = json!({"cdi.kubevirt.io/storage.upload.target": ""});
+        let object = json!({"metadata": {"name": "root", "annotations": target}, "spec": spec});
+        let after = world.admitted(Kind::Claim, &object).unwrap();
+        let class = spec["storageClassName"].as_str().and_then(|name| world.policy.managed(name));
+        let waits = class.is_some_and(|class| class.binding_mode == BindingMode::WaitForFirstConsumer);
+        let bound = &after["metadata"]["annotations"]["cdi.kubevirt.io/storage.bind.immediate.requested"];
+        prop_assert_eq!(bound == "true", waits);
+        prop_assert_eq!(&after["spec"], &spec);
     }
 
     #[test]

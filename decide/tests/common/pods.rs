@@ -7,7 +7,7 @@ use super::json::{Part, junk, list, map, object, one_of, only, tolerations};
 
 /// A pod of KubeVirt, of CDI, or of somebody else.
 pub fn pod() -> Part {
-    object(vec![("spec", pod_spec())], vec![("metadata", metadata())])
+    object(vec![("metadata", metadata()), ("spec", pod_spec())], vec![])
 }
 
 /// Spec of a pod.

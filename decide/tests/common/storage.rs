@@ -105,10 +105,8 @@ pub fn data_volume() -> Part {
 /// A claim.
 pub fn claim() -> Part {
     let status = only(json!({"phase": "Pending"}));
-    object(
-        vec![("spec", claim_spec())],
-        vec![("metadata", metadata()), ("status", status)],
-    )
+    let always = vec![("metadata", metadata()), ("spec", claim_spec())];
+    object(always, vec![("status", status)])
 }
 
 /// Up to three templates in a VM.
