@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::kind;
+use crate::pod::TAINT;
 use crate::seen::{self, text};
 use crate::story::Scene;
 use crate::upload::Asked;
@@ -22,7 +23,7 @@ const SERVER: &str = "localhost/plane/image-server:1";
 const SIZE: &str = "128Mi";
 
 impl Scene {
-    /// Starts the server of images, which is no part of any story: it tolerates everything by
+    /// Starts the server of images, which is no part of any story: it tolerates the real nodes by
     /// itself. Returns its address.
     ///
     /// # Errors
@@ -33,7 +34,7 @@ impl Scene {
             "spec": {
                 "terminationGracePeriodSeconds": 0,
                 "automountServiceAccountToken": false,
-                "tolerations": [{"operator": "Exists"}],
+                "tolerations": [{"key": TAINT, "operator": "Exists"}],
                 "containers": [{
                     "name": "server",
                     "image": SERVER,

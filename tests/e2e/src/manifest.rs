@@ -110,8 +110,9 @@ pub fn with_function(mut vm: Value, name: &str, network: &str) -> Value {
 }
 
 fn push(list: &mut Value, one: Value) {
-    if let Value::Array(list) = list {
-        list.push(one);
+    match list {
+        Value::Array(list) => list.push(one),
+        other => *other = json!([one]),
     }
 }
 
@@ -124,19 +125,21 @@ fn instance_spec(boot: Boot<'_>) -> Value {
             "image": CONTAINER_DISK, "imagePullPolicy": "IfNotPresent"}})),
         Boot::Nothing => None,
     };
-    let disk = json!({"name": "root", "disk": {"bus": "virtio"}});
-    let disks: Vec<_> = volume.iter().map(|_| disk.clone()).collect();
-    json!({
+    let mut spec = json!({
         "terminationGracePeriodSeconds": 0,
         "domain": {
             "memory": {"guest": MEMORY},
             "devices": {
                 "autoattachGraphicsDevice": false,
-                "disks": disks,
                 "interfaces": [{"name": "default", "masquerade": {}}],
             },
         },
         "networks": [{"name": "default", "pod": {}}],
-        "volumes": volume.into_iter().collect::<Vec<_>>(),
-    })
+    });
+    if let Some(volume) = volume {
+        let disk = json!({"name": "root", "disk": {"bus": "virtio"}});
+        spec["domain"]["devices"]["disks"] = json!([disk]);
+        spec["volumes"] = json!([volume]);
+    }
+    spec
 }

@@ -129,6 +129,8 @@ fn daemon_set(labels: &Value) -> Value {
 
 fn data_volume() -> Value {
     json!({
+        "apiVersion": "cdi.kubevirt.io/v1beta1",
+        "kind": "DataVolume",
         "metadata": {"name": "reached"},
         "spec": {
             "source": {"blank": {}},

@@ -14,7 +14,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// One of them; the first is `null` for "not written", and comes half of the time.
+    /// One of them, or `null` for what is not written, half of the time.
     fn maybe(&mut self, values: &[Value]) -> Value {
         if self.throw().is_multiple_of(2) {
             return Value::Null;
@@ -60,30 +60,35 @@ pub(crate) fn machine(seed: u64) -> Value {
 /// Wishes, on the template or on the VM.
 fn annotations(dice: &mut Dice) -> (Value, Value) {
     let mut all = Map::new();
-    let values: [(&str, &[&str]); 5] = [
+    // How many VMs have one, and what it says: mostly what can be followed.
+    let values: [(&str, u64, &[&str]); 5] = [
         (
             "hugepages",
-            &["2Mi", "2Mi", "2Mi", "1Gi", "none", "4Mi", ""],
+            3,
+            &["2Mi", "2Mi", "2Mi", "2Mi", "none", "1Gi", "4Mi"],
         ),
         (
             "vfs",
-            &["1", "2", "0", "fast=1", "fast=1,other/slow=2", "-1"],
+            3,
+            &["1", "2", "2", "0", "fast=1", "fast=1,other/slow=2", "-1"],
         ),
-        ("ssh-keys", &["keys", "keys", "Bad_Name"]),
-        ("profile", &["edge", "two-functions", "nosuch"]),
+        ("ssh-keys", 8, &["keys", "keys", "keys", "Bad_Name"]),
+        (
+            "profile",
+            6,
+            &["edge", "two-functions", "two-functions", "nosuch"],
+        ),
         (
             "addresses",
+            12,
             &["vf0=192.168.20.5/24", "default=10.1.2.3/24", "vf0=10.0.0.1"],
         ),
     ];
-    for (name, values) in values {
-        // Half of them would leave hardly a VM without a mistake.
-        if dice.throw().is_multiple_of(2) {
-            continue;
+    for (name, share, values) in values {
+        if dice.throw().is_multiple_of(share) {
+            let values: Vec<_> = values.iter().map(|value| json!(value)).collect();
+            all.insert(format!("vmberth.io/{name}"), dice.one(&values));
         }
-        let values: Vec<_> = values.iter().map(|value| json!(value)).collect();
-        let value = dice.maybe(&values);
-        all.insert(format!("vmberth.io/{name}"), value);
     }
     if dice.throw().is_multiple_of(2) {
         (all.into(), Value::Null)
@@ -138,6 +143,7 @@ fn cpu(dice: &mut Dice, spec: &mut Value) {
     spec["domain"]["cpu"] = dice.maybe(&[
         json!({"cores": 2}),
         json!({"cores": 1, "sockets": 2, "threads": 1}),
+        json!({"cores": 1}),
         json!({"cores": 2, "dedicatedCpuPlacement": true}),
         numa,
     ]);
@@ -193,7 +199,12 @@ fn volumes(dice: &mut Dice, spec: &mut Value) -> Value {
         volumes.push(json!({"name": name, source: what}));
     };
     add("root", "containerDisk", json!({"image": "localhost/any:1"}));
-    let user = json!("#cloud-config\npassword: plain\nssh_authorized_keys: [ssh-ed25519 AAAA]\n");
+    let keys = [
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpKq0Xq4v1hUeX4yqVYb1u9cIh0n0Jm3b7H0dY9T3m5",
+    ];
+    let key = dice.one(&keys.map(|key| json!(key)));
+    let user = format!("#cloud-config\npassword: plain\nssh_authorized_keys: [{key}]\n");
     match dice.throw() % 7 {
         0 => add(
             "init",
