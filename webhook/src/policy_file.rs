@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::MissedTickBehavior;
 use vmberth_decide::policy::{Policy, PolicyError};
 
-use crate::event::PolicyEvents;
+use crate::event::{PolicyEvents, Untold};
 use crate::metrics::Metrics;
 
 /// A policy's file and what was last read from it.
@@ -87,7 +88,7 @@ impl PolicyFile {
     }
 
     /// Keeps the policy in force up to date, for ever. A bad file keeps the old policy and is logged once.
-    /// With `events`, it is told there, too.
+    /// With `events`, it is told there, too, as soon as that is possible.
     pub async fn follow(
         mut self,
         policy: &ArcSwap<Policy>,
@@ -96,13 +97,16 @@ impl PolicyFile {
         every: Duration,
     ) {
         let mut timer = tokio::time::interval(every);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = String::new();
+        let mut untold = Untold::default();
         loop {
             timer.tick().await;
             match self.refresh() {
                 Ok(None) => {}
                 Ok(Some(new)) => {
                     told.clear();
+                    untold.accepted();
                     announce(&new);
                     policy.store(Arc::new(new));
                     metrics.policy_loaded();
@@ -112,12 +116,13 @@ impl PolicyFile {
                     let text = error.to_string();
                     if told != text {
                         tracing::error!(error = text, "policy refused, the old one stays in force");
-                        if let Some(events) = events {
-                            events.refused(&text).await;
-                        }
+                        untold.refused(&text);
                         told = text;
                     }
                 }
+            }
+            if let Some(events) = events {
+                untold.tell(events).await;
             }
         }
     }
@@ -142,3 +147,6 @@ pub fn announce(policy: &Policy) {
         "policy in force"
     );
 }
+
+#[cfg(test)]
+mod tests;
