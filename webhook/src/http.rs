@@ -37,10 +37,11 @@ pub struct AppState {
 pub fn app(state: AppState) -> Router {
     Router::new()
         .route("/mutate", post(review))
-        .with_state(state)
+        // Shared, since every request takes it: a copy would count up and down all its parts.
+        .with_state(Arc::new(state))
 }
 
-async fn review(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Response {
+async fn review(State(state): State<Arc<AppState>>, headers: HeaderMap, body: Body) -> Response {
     let started = Instant::now();
     if !says_json(&headers) {
         let message = "content-type: expected application/json";
