@@ -74,12 +74,13 @@ impl Metrics {
     /// If a name is already taken in this registry.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let name = |name: &str| format!("{PREFIX}_{name}");
+        let counters = |of: &str, help: &str, labels: &[&str]| {
+            IntCounterVec::new(Opts::new(name(of), help), labels)
+        };
         let metrics = Self {
-            admissions: IntCounterVec::new(
-                Opts::new(
-                    name("admissions_total"),
-                    "Reviews by kind, operation and verdict.",
-                ),
+            admissions: counters(
+                "admissions_total",
+                "Reviews by kind, operation and verdict.",
                 &["kind", "operation", "verdict"],
             )?,
             duration: Histogram::with_opts(
@@ -91,11 +92,9 @@ impl Metrics {
                     2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 2e-2, 0.1, 1.0,
                 ]),
             )?,
-            rejected_bodies: IntCounterVec::new(
-                Opts::new(
-                    name("rejected_bodies_total"),
-                    "Bodies that were no review, by reason.",
-                ),
+            rejected_bodies: counters(
+                "rejected_bodies_total",
+                "Bodies that were no review, by reason.",
                 &["reason"],
             )?,
             policy_valid: IntGauge::new(
@@ -113,11 +112,9 @@ impl Metrics {
                 ),
                 &["resource"],
             )?,
-            watch_interruptions: IntCounterVec::new(
-                Opts::new(
-                    name("watch_interruptions_total"),
-                    "Interruptions of a watch, and attempts to begin it again that failed.",
-                ),
+            watch_interruptions: counters(
+                "watch_interruptions_total",
+                "Interruptions of a watch, and attempts to begin it again that failed.",
                 &["resource"],
             )?,
         };
