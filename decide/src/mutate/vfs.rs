@@ -138,12 +138,9 @@ pub(super) fn warn(change: Change<'_>, context: Context<'_>, out: &mut Mutation)
         return;
     }
     let guest = &change.now.guest;
-    let path = guest.path(&["spec", "networks"]);
-    let present = functions(guest).map(|(at, network)| {
-        let path = format!("{}[{at}].multus.networkName", Dotted(&path));
-        (path, network)
-    });
-    let mut networks: Vec<_> = present.collect();
+    // Wished for before present: when the API server asks again about what was added, the same words come out, which it
+    // tells once.
+    let mut networks = Vec::new();
     if let Some((wishes, why)) = &change.now.wishes.vfs {
         for wish in wishes {
             let Some(network) = network_of(wish, context.policy) else {
@@ -163,6 +160,12 @@ pub(super) fn warn(change: Change<'_>, context: Context<'_>, out: &mut Mutation)
             }
         }
     }
+    let path = guest.path(&["spec", "networks"]);
+    let present = functions(guest).map(|(at, network)| {
+        let path = format!("{}[{at}].multus.networkName", Dotted(&path));
+        (path, network)
+    });
+    networks.extend(present);
     let mut told: BTreeSet<NetworkName> = BTreeSet::new();
     for (path, network) in networks {
         let network = NetworkName::of(network, context.namespace);

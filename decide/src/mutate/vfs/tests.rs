@@ -147,6 +147,22 @@ fn own_functions_are_warned_of_too() {
 }
 
 #[test]
+fn second_review_warns_in_the_same_words() {
+    let before = vm(
+        &json!({"vmberth.io/vfs": "edge/none=1"}),
+        &json!({"domain": {}}),
+    );
+    let (after, first) = admitted(Kind::VirtualMachine, &before, &policy(), &cluster());
+    let (_, second) = admitted(Kind::VirtualMachine, &after, &policy(), &cluster());
+    let warnings = |told: &str| -> Vec<String> {
+        let all = told.lines().filter(|line| line.starts_with("warning: "));
+        all.map(str::to_owned).collect()
+    };
+    assert_eq!(warnings(&first).len(), 1, "{first}");
+    assert_eq!(warnings(&first), warnings(&second), "{second}");
+}
+
+#[test]
 fn number_without_a_pool_is_refused() {
     let vm = vm(&json!({"vmberth.io/vfs": "1"}), &json!({"domain": {}}));
     let (_, told) = admitted(Kind::VirtualMachine, &vm, &quiet(), &cluster());
