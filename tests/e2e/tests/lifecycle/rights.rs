@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use vmberth_e2e::rights::{Right, granted};
 use vmberth_e2e::wait::{self, Look};
+use vmberth_e2e::webhook::Webhook;
 use vmberth_e2e::{Story, audit, certs, kind, policy, seen, vmberth};
 
 /// Granted, but not used in a life as short as a test's; each with the reason why it is granted.
@@ -32,7 +33,9 @@ fn rights_are_enough_and_not_more() -> Result<()> {
                 .await?;
         }
         certs::rotate(&scene.cluster, "rights again").await?;
-        let mut refusals = 0;
+        let webhook = Webhook::wait(&scene.cluster).await?;
+        policy::write(&scene.cluster, "no policy").await?;
+        policy::wait_refused(&scene.cluster, &webhook).await?;
 
         let needless = |right: &Right| {
             let words = right.to_string();
@@ -43,10 +46,6 @@ fn rights_are_enough_and_not_more() -> Result<()> {
             "every granted right to be used",
             Duration::from_secs(45),
             async || {
-                // The webhook tells of a bad policy, and of the next one in the same Event.
-                refusals += 1;
-                policy::write(&scene.cluster, &format!("bad: {refusals}")).await?;
-                vmberth::refresh(&scene.cluster).await?;
                 let uses = audit::since(start)?;
                 ensure!(uses.refused.is_empty(), "refused:\n{}", list(&uses.refused));
                 let unused = granted
