@@ -110,9 +110,10 @@ pub fn with_function(mut vm: Value, name: &str, network: &str) -> Value {
 }
 
 fn push(list: &mut Value, one: Value) {
-    match list {
-        Value::Array(list) => list.push(one),
-        other => *other = json!([one]),
+    if let Value::Array(list) = list {
+        list.push(one);
+    } else {
+        *list = json!([one]);
     }
 }
 
