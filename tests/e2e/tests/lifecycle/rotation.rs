@@ -12,6 +12,7 @@ use vmberth_e2e::{Scene, Story, certs, kind, load, seen, vmberth};
 fn no_admission_fails_while_pods_die_and_certificates_change() -> Result<()> {
     Story::new("rotation").alone().run(async |scene| {
         let cluster = &scene.cluster;
+        vmberth::install(cluster).await?;
         let tally = load::admitted_during(cluster, async {
             kill_one_after_the_other(scene).await?;
             certs::rotate(cluster, "once").await?;

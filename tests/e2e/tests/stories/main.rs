@@ -6,13 +6,12 @@
     reason = "serde_json's values answer null for what they do not have"
 )]
 
-mod bad_input;
+mod alone;
 mod daemon_sets;
 mod disks;
-mod entries;
 mod kinds;
 mod machines;
-mod ordinary_pods;
+mod networks;
 mod prometheus;
 mod sample;
 mod simulated;
