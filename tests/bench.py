@@ -134,7 +134,8 @@ pathlib.Path("docs/benchmarks.md").write_text(f"""# Benchmarks
 Written by `make bench`; the same numbers for machines are in `target/bench.json`. Where the time of a
 review goes, and what bounds it, is in [ADR 4](adr/0004-cost-of-a-review.md).
 
-- Machine: {os.cpu_count()} cores, {cpu}; {time.strftime('%Y-%m-%d')}, revision {tag}.
+- Machine: {os.cpu_count()} cores, {cpu}, idle for {os.environ['IDLE']} % before it began;
+  {time.strftime('%Y-%m-%d')}, revision {tag}.
 - Plane: the last cold (nothing built) and the last warm `plane up` of this machine, with CDI and
   KubeVirt ready. Compressed archives of images.
 
