@@ -40,6 +40,8 @@ pub enum Why {
     WholePages(PageSize),
     /// A VM with virtual functions would lose the interface that KubeVirt adds where there is none.
     KeepsPodInterface,
+    /// The update dropped it without meaning to.
+    Restored,
     /// As many as the pod's networks.
     Networks,
     /// The managed class of this name.
@@ -120,6 +122,7 @@ impl fmt::Display for Why {
             Self::Annotation(name) => write!(f, "annotation {name}"),
             Self::WholePages(page) => write!(f, "whole pages of {page}"),
             Self::KeepsPodInterface => f.write_str("the pod's network stays beside VFs"),
+            Self::Restored => f.write_str("as it was before"),
             Self::Networks => f.write_str("networks of the pod"),
             Self::ManagedClass(name) => write!(f, "class {name}"),
             Self::OptOut => write!(f, "label {} of the object", names::INJECT_LABEL),

@@ -15,6 +15,7 @@ mod networks;
 mod opt_out;
 mod pods;
 mod record;
+mod restore;
 mod scheduler;
 mod ssh_keys;
 mod storage;
@@ -143,7 +144,8 @@ pub fn mutate(
     if mutation.edits.is_empty() {
         mutation.left_alone.get_or_insert(LeftAlone::Complete);
     } else {
-        let record = record::of(&mutation.edits, own_metadata(&review.object));
+        let old = review.old.as_ref().and_then(own_metadata);
+        let record = record::of(&mutation.edits, own_metadata(&review.object), old);
         mutation.edits.extend(record);
     }
     Ok(mutation)

@@ -19,7 +19,7 @@ use super::{Context, Mutation};
 const WHY: Why = Why::Annotation(names::ADDRESSES_ANNOTATION);
 
 /// First line of network data that is ours, and may be replaced when the annotation changes.
-const MARK: &str = "# by vmberth, from annotation vmberth.io/addresses";
+pub(super) const MARK: &str = "# by vmberth, from annotation vmberth.io/addresses";
 
 /// Adds the planned interfaces, and the addresses that are wanted on them.
 pub(super) fn inject(
@@ -92,13 +92,8 @@ fn network_data_edit(
     data: String,
     annotation: &str,
 ) -> Result<Option<Edit>, Denial> {
-    let volumes = guest.spec.volumes.as_deref().unwrap_or_default();
-    let found = volumes.iter().enumerate().find_map(|(at, volume)| {
-        let (field, cloud_init) = volume.cloud_init()?;
-        Some((at, field, cloud_init))
-    });
     let mut path = guest.path(&["spec", "volumes"]);
-    let Some((at, field, cloud_init)) = found else {
+    let Some((at, field, cloud_init)) = guest.cloud_init() else {
         return Err(impossible(
             annotation,
             "static addresses, and no volume that tells cloud-init",

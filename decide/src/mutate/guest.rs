@@ -3,7 +3,7 @@
 use crate::edit::Token;
 use crate::names;
 use crate::subject::View;
-use crate::view::{Instance, InstanceSpec, Machine, MachineSpec, Metadata, Owner};
+use crate::view::{CloudInit, Instance, InstanceSpec, Machine, MachineSpec, Metadata, Owner};
 
 /// An instance, where it stands, and whose it is.
 #[derive(Debug, Clone)]
@@ -125,6 +125,15 @@ impl<'v> Guest<'v> {
     /// Path of the instance's metadata.
     pub(super) fn metadata_path(&self) -> Vec<&'static str> {
         self.path.iter().copied().chain([METADATA]).collect()
+    }
+
+    /// The first volume that tells cloud-init, the only one that KubeVirt reads: its index, its field, and its content.
+    pub(super) fn cloud_init(&self) -> Option<(usize, &'static str, &'v CloudInit<'v>)> {
+        let mut volumes = self.spec.volumes.iter().flatten().enumerate();
+        volumes.find_map(|(at, volume)| {
+            let (field, cloud_init) = volume.cloud_init()?;
+            Some((at, field, cloud_init))
+        })
     }
 
     /// Whether the object holds a template, of which instances are made later.

@@ -126,11 +126,11 @@ fn is_ours(guest: &Guest<'_>, page: PageSize) -> bool {
     record.is_some_and(|record| record.split("; ").any(ours))
 }
 
-fn wished<'v>(asked: &'v Asked<'v>) -> (Option<&'v (Pages, Why)>, Option<Pages>) {
-    (
-        asked.wishes.hugepages.as_ref(),
-        asked.wishes.overruled_pages,
-    )
+/// What is wished for. A VM whose memory no longer comes from an instancetype can be given pages at last.
+fn wished<'v>(asked: &'v Asked<'v>) -> impl PartialEq + use<'v> {
+    let Asked { guest, wishes } = asked;
+    let wish = (&wishes.named, &wishes.hugepages, wishes.overruled_pages);
+    (wish, guest.has_instancetype())
 }
 
 fn own_pages<'v>(guest: &Guest<'v>) -> Option<&'v Hugepages<'v>> {

@@ -1,14 +1,16 @@
 //! VMs, replica sets and pools by their template, and bare instances: one injection after the other.
 
 use crate::denial::Denial;
+use crate::edit::Why;
 use crate::policy::Policy;
 use crate::subject::{Kind, Operation, Review};
 
 use super::guest::{Guest, owned_by_machine};
+use super::networks::Plug;
 use super::wishes::{self, Wishes};
 use super::{
-    Context, LeftAlone, Mutation, addresses, cloud_init, cmk_cores, hugepages, scheduler, ssh_keys,
-    storage, tolerations, vfs,
+    Context, LeftAlone, Mutation, addresses, cloud_init, cmk_cores, hugepages, networks, opt_out,
+    restore, scheduler, ssh_keys, storage, tolerations, vfs,
 };
 
 /// A guest as it is asked for: the object, and what its annotations and profiles add.
@@ -60,7 +62,9 @@ pub(super) fn decide(review: &Review<'_>, context: Context<'_>) -> Result<Mutati
     if !guest.is_template() && owned_by_machine(guest.metadata) {
         return Ok(Mutation::left_alone(LeftAlone::OwnedByMachine));
     }
-    let before = review.old.as_ref().and_then(|old| Guest::of(old, many));
+    // Of an object that was opted out nothing was ever looked at: opting in again is as good as creating it.
+    let old = review.old.as_ref().filter(|old| !opt_out::is_out(old));
+    let before = old.and_then(|old| Guest::of(old, many));
     let before = before.map(|guest| asked(guest, context.policy));
     let (now, denial) = asked(guest, context.policy);
     let (before, denied_before) = before.unzip();
@@ -80,7 +84,7 @@ pub(super) fn decide(review: &Review<'_>, context: Context<'_>) -> Result<Mutati
     tolerations::of_guest(change, context, &mut mutation);
     scheduler::of_guest(change, context, &mut mutation);
     hugepages::inject(change, &mut mutation)?;
-    networks(change, context, &mut mutation)?;
+    of_networks(change, context, &mut mutation)?;
     ssh_keys::inject(change, &mut mutation)?;
     cloud_init::check(change, context, &mut mutation)?;
     cmk_cores::check(change, &mut mutation);
@@ -92,20 +96,30 @@ pub(super) fn decide(review: &Review<'_>, context: Context<'_>) -> Result<Mutati
 }
 
 /// Interfaces, networks and the addresses on them: one plan, since an address needs the MAC of an interface.
-fn networks(change: Change<'_>, context: Context<'_>, out: &mut Mutation) -> Result<(), Denial> {
-    let inject = |asked: &Asked<'_>, out: &mut Mutation| {
-        let plugs = vfs::plan(asked, context)?;
-        addresses::inject(asked, context, plugs, out)
-    };
-    let had = |before: &Asked<'_>| {
-        let mut missing = Mutation::default();
-        inject(before, &mut missing).is_ok() && missing.edits.is_empty()
-    };
+fn of_networks(change: Change<'_>, context: Context<'_>, out: &mut Mutation) -> Result<(), Denial> {
+    let Change { now, before } = change;
     vfs::warn(change, context, out);
-    if change.follows(|asked| (&asked.wishes.vfs, &asked.wishes.addresses), had) {
-        inject(change.now, out)?;
+    let mut plugs = if change.touches(|asked| (&asked.wishes.named, &asked.wishes.vfs)) {
+        vfs::plan(now, context)?
+    } else {
+        Plug::all_of(&now.guest)
+    };
+    if let Some(before) = before {
+        plugs.extend(restore::functions(&before.guest, &plugs));
     }
-    Ok(())
+    match before {
+        Some(before) if !change.touches(|asked| &asked.wishes.addresses) => {
+            let restored = restore::addresses(&before.guest, &now.guest, &mut plugs);
+            if restored.is_empty() {
+                out.edits
+                    .extend(networks::edits(&now.guest, &plugs, &Why::Restored));
+            } else {
+                out.edits.extend(restored);
+            }
+            Ok(())
+        }
+        _ => addresses::inject(now, context, plugs, out),
+    }
 }
 
 /// The guest with its wishes; with none of them and the refusal, if one cannot be followed.

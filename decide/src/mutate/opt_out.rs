@@ -67,6 +67,11 @@ pub(super) fn of(review: &Review<'_>) -> Result<OptOut, Denial> {
     })
 }
 
+/// Whether the innermost label that is there says false.
+pub(super) fn is_out(view: &View<'_>) -> bool {
+    labels(view).iter().rev().find_map(|label| label.1) == Some("false")
+}
+
 /// Copies the label to the template, if the object has one.
 pub(super) fn to_template(review: &Review<'_>) -> Mutation {
     let guest = Guest::of(&review.object, false).filter(Guest::is_template);

@@ -14,13 +14,21 @@ use crate::edit::{Edit, Why};
 use crate::names;
 use crate::view::Metadata;
 
-/// The edit that records `edits`, unless they are recorded already.
-pub(super) fn of(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<Edit> {
-    let before = metadata
-        .and_then(|metadata| metadata.annotation(names::INJECTED_ANNOTATION))
-        .unwrap_or("");
-    let text = merge(before, edits);
-    if text == before {
+/// The edit that records `edits`, unless they are recorded already. What is put back is recorded since it was added;
+/// where the client dropped the record, too, that of the object before is taken up.
+pub(super) fn of(
+    edits: &[Edit],
+    metadata: Option<&Metadata<'_>>,
+    old: Option<&Metadata<'_>>,
+) -> Option<Edit> {
+    let record = |metadata: Option<&'_ Metadata<'_>>| {
+        let record = metadata.and_then(|own| own.annotation(names::INJECTED_ANNOTATION));
+        record.map(str::to_owned)
+    };
+    let there = record(metadata);
+    let before = there.clone().or_else(|| record(old)).unwrap_or_default();
+    let text = merge(&before, edits);
+    if text == there.unwrap_or_default() {
         return None;
     }
     let (path, value) = super::metadata::entry(
@@ -39,7 +47,8 @@ pub(super) fn of(edits: &[Edit], metadata: Option<&Metadata<'_>>) -> Option<Edit
 
 /// The entries before, each replaced by the new one of the same subject, and then what is new.
 fn merge(before: &str, edits: &[Edit]) -> String {
-    let new: Vec<String> = edits.iter().map(ToString::to_string).collect();
+    let new = edits.iter().filter(|edit| edit.why != Why::Restored);
+    let new: Vec<String> = new.map(ToString::to_string).collect();
     // The place of the last one, should two edits of a review have the same subject.
     let places: BTreeMap<&str, usize> = new.iter().map(|entry| subject(entry)).zip(0..).collect();
     let mut written = vec![false; new.len()];

@@ -8,32 +8,51 @@ use serde_json::json;
 
 use crate::denial::Denial;
 use crate::edit::{Dotted, Edit, Token, Why};
-use crate::view::{AccessCredential, CloudInit};
 use crate::warning::Warning;
 
 use super::guest::Guest;
 use super::machines::{Asked, Change};
-use super::{Mutation, cloud_init};
+use super::{Mutation, cloud_init, restore};
 
 /// Appends a credential with the Secret that is wanted.
 ///
 /// A wish of the VM itself that cannot be followed is a denial. A profile can be laid on a VM by its labels alone, and
 /// must not keep one without cloud-init from starting: there it is a warning.
 pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denial> {
-    let Some((secret, why)) = &change.now.wishes.ssh_keys else {
-        return Ok(());
-    };
-    let guest = &change.now.guest;
+    let Asked { guest, wishes } = change.now;
     let credentials = guest.spec.access_credentials.as_deref();
-    let named = |asked: &Asked<'_>| {
-        let credentials = asked.guest.spec.access_credentials.iter().flatten();
-        let mut secrets = credentials.filter_map(AccessCredential::ssh_secret);
-        secrets.any(|known| known == secret)
+    let named = |secret: &str| {
+        let mut known = credentials.into_iter().flatten();
+        known.any(|known| known.ssh_secret() == Some(secret))
     };
-    if named(change.now) || !change.follows(wished, named) {
-        return Ok(());
+    let mut missing: Vec<(&str, Why)> = Vec::new();
+    if let Some((secret, why)) = &wishes.ssh_keys
+        && !named(secret)
+        && change.touches(wished)
+    {
+        missing.push((secret, why.clone()));
     }
-    let Some((at, kind, cloud_init)) = carrier(guest) else {
+    if let Some(before) = change.before {
+        let dropped = restore::secrets(&before.guest, guest).into_iter();
+        let dropped: Vec<_> = dropped
+            .filter(|secret| missing.iter().all(|(other, _)| other != secret))
+            .collect();
+        missing.extend(dropped.into_iter().map(|secret| (secret, Why::Restored)));
+    }
+    for (at, (secret, why)) in missing.iter().enumerate() {
+        append(guest, credentials.is_some() || at > 0, secret, why, out)?;
+    }
+    Ok(())
+}
+
+fn append(
+    guest: &Guest<'_>,
+    exists: bool,
+    secret: &str,
+    why: &Why,
+    out: &mut Mutation,
+) -> Result<(), Denial> {
+    let Some((at, kind, cloud_init)) = guest.cloud_init() else {
         let path = Dotted(&guest.path(&["spec", "volumes"])).to_string();
         return no_carrier(path, secret, why, out);
     };
@@ -41,41 +60,41 @@ pub(super) fn inject(change: Change<'_>, out: &mut Mutation) -> Result<(), Denia
         "cloudInitConfigDrive" => "configDrive",
         _ => "noCloud",
     };
-    if !cloud_init::has_default_user(cloud_init) {
+    if *why != Why::Restored && !cloud_init::has_default_user(cloud_init) {
         let mut path = guest.path(&["spec", "volumes"]);
         path.extend([Token::Owned(at.to_string()), Token::Borrowed(kind)]);
         out.warnings.push(Warning::KeysForNobody {
             path: Dotted(&path).to_string(),
-            secret: secret.clone(),
+            secret: secret.to_owned(),
         });
     }
     out.edits.push(Edit::append(
         guest.path(&["spec", "accessCredentials"]),
-        credentials.is_some(),
+        exists,
         json!({"sshPublicKey": {
             "source": {"secret": {"secretName": secret}},
             "propagationMethod": {method: {}},
         }}),
-        secret.clone(),
+        secret.to_owned(),
         why.clone(),
     ));
     Ok(())
 }
 
-fn wished<'v>(asked: &'v Asked<'v>) -> Option<&'v (String, Why)> {
-    asked.wishes.ssh_keys.as_ref()
-}
-
-/// The first volume that tells cloud-init, its index and its kind.
-fn carrier<'a>(guest: &'a Guest<'_>) -> Option<(usize, &'static str, &'a CloudInit<'a>)> {
-    let mut volumes = guest.spec.volumes.iter().flatten().enumerate();
-    volumes.find_map(|(at, volume)| {
-        let (kind, cloud_init) = volume.cloud_init()?;
-        Some((at, kind, cloud_init))
-    })
+/// The wish, and whether it can be followed at all: a VM gets its keys with its first cloud-init volume.
+fn wished<'v>(asked: &'v Asked<'v>) -> impl PartialEq + use<'v> {
+    let Asked { guest, wishes } = asked;
+    (
+        &wishes.named,
+        &wishes.ssh_keys,
+        guest.cloud_init().is_some(),
+    )
 }
 
 fn no_carrier(path: String, secret: &str, why: &Why, out: &mut Mutation) -> Result<(), Denial> {
+    if *why == Why::Restored {
+        return Ok(());
+    }
     if let Why::Profile(_) = why {
         out.warnings.push(Warning::KeysLeftOut {
             path,

@@ -249,3 +249,15 @@ fn record_is_kept_and_not_repeated() {
     let text = review(Kind::VirtualMachine, Operation::Create, &vm, None);
     assert_eq!(text, format!("edit: {entry}"));
 }
+
+#[test]
+fn opting_in_again_is_as_good_as_creating() {
+    let old = vm(
+        &json!({}),
+        &json!({"vmberth.io/inject": "false"}),
+        &json!(null),
+    );
+    let new = vm(&json!({}), &json!({}), &json!(null));
+    let text = review(Kind::VirtualMachine, Operation::Update, &new, Some(&old));
+    assert!(text.starts_with(VM_EDIT), "{text}");
+}

@@ -16,6 +16,8 @@ use super::machines::{Asked, Change};
 /// Everything that is wanted of one instance, each with its reason.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Wishes {
+    /// The profile that the VM names itself.
+    pub(super) named: Option<String>,
     /// Pages behind the memory.
     pub(super) hugepages: Option<(Pages, Why)>,
     /// What the annotation asks for although the VM has pages already; those win.
@@ -61,7 +63,9 @@ impl Wishes {
             let page = policy.hugepages?;
             Some((Pages::Of(page), Why::Policy("hugepages")))
         };
+        let named = annotation(sources, names::PROFILE_ANNOTATION);
         Ok(Self {
+            named: named.map(|(_, name)| name.to_owned()),
             overruled_pages: hugepages
                 .as_ref()
                 .filter(|_| own_pages)

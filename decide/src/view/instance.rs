@@ -204,10 +204,20 @@ impl AccessCredential<'_> {
     }
 }
 
-impl Volume<'_> {
+impl CloudInit<'_> {
+    /// Whether nobody has written network data, in whatever form.
+    #[must_use]
+    pub fn has_no_network_data(&self) -> bool {
+        let inline = [&self.network_data, &self.network_data_base64];
+        let empty = |text: &&Option<Text<'_>>| text.as_deref().is_none_or(str::is_empty);
+        inline.iter().all(empty) && self.network_data_secret_ref.is_none()
+    }
+}
+
+impl<'v> Volume<'v> {
     /// The cloud-init that it holds, and the name of the field that holds it.
     #[must_use]
-    pub fn cloud_init(&self) -> Option<(&'static str, &CloudInit<'_>)> {
+    pub fn cloud_init(&self) -> Option<(&'static str, &CloudInit<'v>)> {
         let no_cloud = self.cloud_init_no_cloud.as_ref();
         let config_drive = self.cloud_init_config_drive.as_ref();
         no_cloud

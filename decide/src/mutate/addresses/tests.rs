@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 
 use crate::mutate::testing::{Cluster, admitted, applied, decide, quiet, vm};
 use crate::policy::{Policy, VfPool};
+use crate::profile::{Profile, Selector};
 use crate::subject::Kind;
+use crate::wish::VfWish;
 
 fn policy() -> Policy {
     let pool = VfPool {
@@ -200,4 +202,57 @@ fn manifest_that_is_applied_again_gives_the_same_object(#[case] mut spec: Value)
     )
     .unwrap();
     assert_eq!(applied(&again, &decision.edits), stored);
+}
+
+#[test]
+fn addresses_bring_no_functions_of_a_newer_policy() {
+    let spec = json!({
+        "domain": {"devices": {"interfaces": [{"name": "mine", "bridge": {}}]}},
+        "networks": [{"name": "mine", "multus": {"networkName": "plain"}}],
+        "volumes": [no_cloud()],
+    });
+    let profile = Profile {
+        name: "new".to_owned(),
+        selector: Some(Selector::default()),
+        hugepages: None,
+        vfs: Some(vec![VfWish {
+            network: None,
+            count: 1,
+        }]),
+        ssh_keys: None,
+    };
+    let policy = Policy {
+        profiles: vec![profile],
+        ..policy()
+    };
+    let old = vm(&json!({}), &spec);
+    let new = vm(&json!({"vmberth.io/addresses": "mine=10.0.0.5/8"}), &spec);
+    let decision = decide(
+        Kind::VirtualMachine,
+        &new,
+        Some(&old),
+        &policy,
+        &Cluster::default(),
+    );
+    let after = applied(&new, &decision.unwrap().edits);
+    let spec = &after["spec"]["template"]["spec"];
+    assert_eq!(
+        spec["networks"],
+        json!([{"name": "mine", "multus": {"networkName": "plain"}}])
+    );
+    assert!(spec["volumes"][0]["cloudInitNoCloud"]["networkData"].is_string());
+    // Named by the VM itself, the same profile is its own wish.
+    let named = vm(&json!({"vmberth.io/profile": "new"}), &spec_without_data());
+    let decision = decide(
+        Kind::VirtualMachine,
+        &named,
+        Some(&vm(&json!({}), &spec_without_data())),
+        &policy,
+        &Cluster::default(),
+    );
+    assert!(!decision.unwrap().edits.is_empty());
+}
+
+fn spec_without_data() -> Value {
+    json!({"domain": {}})
 }

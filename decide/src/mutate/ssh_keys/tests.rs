@@ -208,10 +208,23 @@ fn an_update_of_the_wish_is_followed() {
     let bare = vm(&json!({}), &spec(&[no_cloud()], &json!(null)));
     let wishing = asking(&[no_cloud()], &json!(null));
     assert_eq!(updated(&bare, &wishing, &quiet()), ours);
-    let with = asking(&[no_cloud()], &ours);
+    // Whatever the policy or the annotation says by now.
+    let (with, _) = admitted(MACHINE, &wishing, &quiet(), &Cluster::default());
+    for now in [wishing, bare] {
+        assert_eq!(updated(&with, &now, &quiet()), ours, "ours was taken away");
+    }
+    let of_user = asking(&[no_cloud()], &ours);
+    let mut without = of_user.clone();
+    without["spec"]["template"]["spec"]["accessCredentials"] = json!(null);
     assert_eq!(
-        updated(&with, &wishing, &quiet()),
+        updated(&of_user, &without, &quiet()),
+        json!(null),
+        "the user's own"
+    );
+    let later = asking(&[disk()], &json!(null));
+    assert_eq!(
+        updated(&later, &asking(&[no_cloud()], &json!(null)), &quiet()),
         ours,
-        "ours was taken away"
+        "possible at last"
     );
 }

@@ -206,7 +206,7 @@ fn bad_class_is_refused(#[case] classes: &str, #[case] message: &str) {
 )]
 #[case::keys(
     "{name: a, sshKeys: My_Keys}",
-    "profiles[0].sshKeys: found \"My_Keys\", expected the name of a Secret"
+    "profiles[0].sshKeys: found \"something else (7 bytes, not shown)\", expected the name of a Secret"
 )]
 #[case::label(
     "{name: a, selector: {matchLabels: {'a b': c}}}",
