@@ -38,8 +38,8 @@ images: ## Build vmberth's container images as archives
 	@images/build.sh
 
 .PHONY: explain
-explain: ## Say what the webhook would do to the objects in FILE=vm.yaml, without a cluster
-	@cargo run --quiet --locked -p vmberth-webhook -- explain $(FILE)
+explain: ## Say what the webhook would do to the objects in FILE=vm.yaml [POLICY=policy.yaml], without a cluster
+	@cargo run --locked -p vmberth-webhook -- explain $(FILE) $(if $(POLICY),--policy $(POLICY))
 
 .PHONY: plane
 plane: ## Build the command `plane` (a real edge cluster on this machine)
