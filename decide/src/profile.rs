@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::pages::PageSize;
 use crate::view::Labels;
 use crate::wish::{Pages, VfWish};
 
@@ -76,13 +75,6 @@ impl Selector {
             }
         };
         self.match_labels.iter().all(equal) && self.match_expressions.iter().all(holds)
-    }
-}
-
-/// Page sizes as profiles and annotations write them.
-impl From<Option<PageSize>> for Pages {
-    fn from(size: Option<PageSize>) -> Self {
-        size.map_or(Self::None, Self::Of)
     }
 }
 

@@ -109,13 +109,9 @@ fn of_networks(change: Change<'_>, context: Context<'_>, out: &mut Mutation) -> 
     }
     match before {
         Some(before) if !change.touches(|asked| &asked.wishes.addresses) => {
-            let restored = restore::addresses(&before.guest, &now.guest, &mut plugs);
-            if restored.is_empty() {
-                out.edits
-                    .extend(networks::edits(&now.guest, &plugs, &Why::Restored));
-            } else {
-                out.edits.extend(restored);
-            }
+            let data = restore::addresses(&before.guest, &now.guest, &mut plugs);
+            let plugged = networks::edits(&now.guest, &plugs, &Why::Restored);
+            out.edits.extend(plugged.into_iter().chain(data));
             Ok(())
         }
         _ => addresses::inject(now, context, plugs, out),

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::edit::{Edit, Token, Why};
 use crate::names;
-use crate::view::{AccessCredential, CloudInit};
+use crate::view::AccessCredential;
 
 use super::addresses::MARK;
 use super::guest::Guest;
-use super::networks::{self, Plug};
+use super::networks::Plug;
 
 const WHY: Why = Why::Restored;
 
@@ -38,35 +38,30 @@ pub(super) fn functions(before: &Guest<'_>, now: &[Plug]) -> Vec<Plug> {
     restored.collect()
 }
 
-/// MAC addresses and network data, if the guest had network data of ours and has none now.
-pub(super) fn addresses(before: &Guest<'_>, now: &Guest<'_>, plugs: &mut [Plug]) -> Vec<Edit> {
-    let data = |cloud_init: &CloudInit<'_>| cloud_init.network_data.as_deref().map(str::to_owned);
-    let Some((_, _, of_before)) = before.cloud_init() else {
-        return Vec::new();
-    };
-    let Some(ours) = data(of_before).filter(|data| data.starts_with(MARK)) else {
-        return Vec::new();
-    };
+/// The network data, if the guest had some of ours and has none now; the MAC addresses that it matches by go into the
+/// plan.
+pub(super) fn addresses(before: &Guest<'_>, now: &Guest<'_>, plugs: &mut [Plug]) -> Option<Edit> {
+    let (_, _, of_before) = before.cloud_init()?;
+    let ours = of_before.network_data.as_deref();
+    let ours = ours.filter(|data| data.starts_with(MARK))?;
     let old = Plug::all_of(before);
     for plug in plugs.iter_mut().filter(|plug| plug.mac.is_none()) {
         let same = old.iter().find(|old| old.name == plug.name);
         plug.mac = same.and_then(|old| old.mac.clone());
     }
-    let mut edits = networks::edits(now, plugs, &WHY);
-    if let Some((at, field, cloud_init)) = now.cloud_init()
-        && cloud_init.has_no_network_data()
-    {
-        let mut path = now.path(&["spec", "volumes"]);
-        path.push(Token::Owned(at.to_string()));
-        path.extend([field, "networkData"].map(Token::Borrowed));
-        edits.push(Edit {
-            path,
-            value: Value::from(ours),
-            what: "addresses".to_owned(),
-            why: WHY,
-        });
+    let (at, field, cloud_init) = now.cloud_init()?;
+    if !cloud_init.has_no_network_data() {
+        return None;
     }
-    edits
+    let mut path = now.path(&["spec", "volumes"]);
+    path.push(Token::Owned(at.to_string()));
+    path.extend([field, "networkData"].map(Token::Borrowed));
+    Some(Edit {
+        path,
+        value: Value::from(ours),
+        what: "addresses".to_owned(),
+        why: WHY,
+    })
 }
 
 /// Secrets with public keys of ssh that we gave to the guest before and it lacks now.

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::edit::Edit;
+use crate::profile::{Profile, Selector};
 use crate::subject::Kind;
 use crate::surroundings::{ClaimKnown, NetworkKnown};
+use crate::wish::VfWish;
 
 /// Networks and claims of a cluster by `namespace/name`: the network's resource, the claim's class.
 #[derive(Debug, Default)]
@@ -103,5 +105,20 @@ pub(super) fn quiet() -> Policy {
     Policy {
         tolerations: Vec::new(),
         ..Policy::default()
+    }
+}
+
+/// A profile that gives every VM one virtual function of the first pool.
+pub(super) fn one_function_for_all() -> Profile {
+    let function = VfWish {
+        network: None,
+        count: 1,
+    };
+    Profile {
+        name: "new".to_owned(),
+        selector: Some(Selector::default()),
+        hugepages: None,
+        vfs: Some(vec![function]),
+        ssh_keys: None,
     }
 }

@@ -1,11 +1,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::mutate::testing::{Cluster, admitted, applied, decide, quiet, vm};
+use crate::mutate::testing::{Cluster, admitted, applied, decide, one_function_for_all, quiet, vm};
 use crate::policy::{Policy, VfPool};
-use crate::profile::{Profile, Selector};
 use crate::subject::Kind;
-use crate::wish::VfWish;
 
 fn policy() -> Policy {
     let pool = VfPool {
@@ -211,18 +209,8 @@ fn addresses_bring_no_functions_of_a_newer_policy() {
         "networks": [{"name": "mine", "multus": {"networkName": "plain"}}],
         "volumes": [no_cloud()],
     });
-    let profile = Profile {
-        name: "new".to_owned(),
-        selector: Some(Selector::default()),
-        hugepages: None,
-        vfs: Some(vec![VfWish {
-            network: None,
-            count: 1,
-        }]),
-        ssh_keys: None,
-    };
     let policy = Policy {
-        profiles: vec![profile],
+        profiles: vec![one_function_for_all()],
         ..policy()
     };
     let old = vm(&json!({}), &spec);

@@ -6,6 +6,7 @@ use crate::pages::PageSize;
 use crate::policy::Policy;
 use crate::profile::{Profile, Selector};
 use crate::subject::Kind;
+use crate::wish::Pages;
 
 mod updates;
 
@@ -201,7 +202,7 @@ fn profile_is_followed_or_refused() {
         profiles: vec![Profile {
             name: "fast".to_owned(),
             selector: Some(Selector::default()),
-            hugepages: Some(Some(PageSize::Gi1).into()),
+            hugepages: Some(Pages::Of(PageSize::Gi1)),
             vfs: None,
             ssh_keys: None,
         }],

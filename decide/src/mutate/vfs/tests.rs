@@ -1,11 +1,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::mutate::testing::{Cluster, admitted, decide, quiet, vm};
+use crate::mutate::testing::{Cluster, admitted, decide, one_function_for_all, quiet, vm};
 use crate::policy::{PodInterface, Policy, VfPool};
-use crate::profile::{Profile, Selector};
 use crate::subject::Kind;
-use crate::wish::VfWish;
 
 fn policy() -> Policy {
     let pool = |resource: &str, network: &str| VfPool {
@@ -210,18 +208,8 @@ fn update_of_something_else_adds_nothing() {
 
 #[test]
 fn machine_older_than_a_profile_keeps_its_interfaces() {
-    let profile = Profile {
-        name: "new".to_owned(),
-        selector: Some(Selector::default()),
-        hugepages: None,
-        vfs: Some(vec![VfWish {
-            network: None,
-            count: 1,
-        }]),
-        ssh_keys: None,
-    };
     let policy = Policy {
-        profiles: vec![profile],
+        profiles: vec![one_function_for_all()],
         ..policy()
     };
     let lan = |more: &Value| {
