@@ -15,8 +15,10 @@
 pub mod denial;
 pub mod edit;
 pub mod explain;
+pub mod inventory;
 pub mod mutate;
 pub mod names;
+pub mod node;
 pub mod pages;
 pub mod policy;
 pub mod profile;

@@ -108,6 +108,44 @@ pub const REQUIRES_SCRATCH_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.re
 /// Marks a claim that waits for an upload. Written by virtctl and cdi-controller (facts: kubevirt-cdi 4).
 pub const UPLOAD_TARGET_ANNOTATION: &str = "cdi.kubevirt.io/storage.upload.target";
 
+/// Kind of the exporter's configuration file. Written by the chart; read by [`crate::node::config`].
+pub const EXPORTER_CONFIG_KIND: &str = "ExporterConfig";
+/// Kind of [`crate::inventory`]. Written by the exporter; read by people and the extender.
+pub const INVENTORY_KIND: &str = "NodeInventory";
+/// Label of a PersistentVolume of ours: the node whose agent made it. Written and read by the exporter, which touches no
+/// volume without it, and by the chart's ValidatingAdmissionPolicy.
+pub const NODE_LABEL: &str = "vmberth.io/node";
+/// Label of a PersistentVolume of ours: the last component of its path. Written by the exporter; read by people.
+pub const VOLUME_LABEL: &str = "vmberth.io/volume";
+/// Label of a PersistentVolume of ours: its file system, `major-minor`. Written by the exporter; read by people.
+pub const FILE_SYSTEM_LABEL: &str = "vmberth.io/filesystem";
+/// Annotation of a PersistentVolume of ours: UID of the node that it was made on. A node with another UID under the same
+/// name is another machine, or was installed anew. Written and read by the exporter.
+pub const NODE_UID_ANNOTATION: &str = "vmberth.io/node-uid";
+/// Annotation of a PersistentVolume of ours: the VM whose disk it is, `namespace/name`. Written by the exporter when it
+/// sees the VM run; read by the exporter and people.
+pub const VIRTUAL_MACHINE_ANNOTATION: &str = "vmberth.io/virtual-machine";
+/// Annotation of a PersistentVolume of ours: `scratch` if its claim is CDI's scratch space. Written by the exporter while
+/// the claim is bound, since afterwards nobody can tell; read by the exporter.
+pub const CLAIM_KIND_ANNOTATION: &str = "vmberth.io/claim-kind";
+/// Annotation of a PersistentVolume: with `true` its data is never removed. Written by people; read by the exporter.
+pub const KEEP_ANNOTATION: &str = "vmberth.io/keep";
+/// Annotation of a PersistentVolume that a provisioner made. Written by provisioners; read by the exporter, which writes
+/// [`PROVISIONER`] into its own and keeps its hands off the others.
+pub const PROVISIONED_BY_ANNOTATION: &str = "pv.kubernetes.io/provisioned-by";
+/// Our value of [`PROVISIONED_BY_ANNOTATION`].
+pub const PROVISIONER: &str = "vmberth.io/exporter";
+/// Label of every node: what local volumes are tied to; it may differ from the node's name (facts: domain 2.1).
+pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
+/// Label of launcher pods: name of the VM. Written by virt-controller; read by the exporter.
+pub const VM_NAME_LABEL: &str = "vm.kubevirt.io/name";
+/// End of the name of CDI's scratch claims (facts: domain 5).
+pub const SCRATCH_SUFFIX: &str = "-scratch";
+/// Driver of functions that VMs can take.
+pub const VFIO_DRIVER: &str = "vfio-pci";
+/// A volume's disk: KubeVirt and CDI know no other name (facts: domain 5).
+pub const DISK_FILE: &str = "disk.img";
+
 /// What the API server writes into a pod that names no scheduler.
 pub const DEFAULT_SCHEDULER: &str = "default-scheduler";
 

@@ -1,0 +1,309 @@
+//! The verdict on a whole node: facts, the cluster's view and the config in; everything that is published, counted and
+//! acted upon out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cluster::ClaimRef;
+use super::facts::{CellPages, DirectoryFacts, FileSystemFacts, MachineFacts, PhysicalFunction};
+use crate::inventory::VolumeState;
+
+/// What a node is worth to VMs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Assessment {
+    /// The node's label `kubernetes.io/hostname`.
+    pub hostname: Option<String>,
+    /// By the config's order of patterns, then by number.
+    pub volumes: Vec<VolumeVerdict>,
+    /// By device.
+    pub file_systems: Vec<FileSystemVerdict>,
+    /// By address.
+    pub functions: Vec<PhysicalFunction>,
+    /// Every VF of every PF; by PF's address and index.
+    pub vfs: Vec<VfVerdict>,
+    /// In the config's order.
+    pub pools: Vec<PoolVerdict>,
+    /// By size.
+    pub pages: Vec<PageVerdict>,
+    /// The machine, as read.
+    pub machine: MachineFacts,
+    /// One for each [`ConditionKind`], in its order.
+    pub findings: Vec<Finding>,
+    /// What an operator should do; each becomes an Event on the Node.
+    pub advice: Vec<Advice>,
+}
+
+/// What one volume is worth.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VolumeVerdict {
+    /// Last component of its path.
+    pub name: String,
+    /// Path on the node.
+    pub path: String,
+    /// What it is worth now.
+    pub state: VolumeState,
+    /// Why, if it is not Available or Bound; for people.
+    pub reason: Option<String>,
+    /// The directory as read; `None` if it vanished or can't be used.
+    pub directory: Option<DirectoryFacts>,
+    /// Its PersistentVolume, ours or another's.
+    pub persistent_volume: Option<String>,
+    /// That one is ours: made by this node's agent, marked so.
+    pub ours: bool,
+    /// Capacity of that one.
+    pub capacity: Option<u64>,
+    /// Its class.
+    pub class: Option<String>,
+    /// Whose it is.
+    pub claim: Option<ClaimRef>,
+    /// The VM whose disk it is, `namespace/name`.
+    pub virtual_machine: Option<String>,
+}
+
+/// What a file system has left.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FileSystemVerdict {
+    /// As read.
+    pub facts: FileSystemFacts,
+    /// Volumes on it.
+    pub volumes: u32,
+    /// Sum of capacities of PersistentVolumes on it, ours and others'.
+    pub promised: u64,
+    /// Sum of the disks' virtual sizes.
+    pub disk_virtual: u64,
+    /// Sum of what the disks take up.
+    pub disk_allocated: u64,
+    /// Free bytes after every sparse disk has grown to its size; 0 if that is more than there is.
+    pub free_after_promises: u64,
+}
+
+/// What one virtual function is worth.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VfVerdict {
+    /// PCI address.
+    pub address: String,
+    /// Number at its PF.
+    pub index: u32,
+    /// PCI address of its PF.
+    pub physical_function: String,
+    /// Its NUMA node.
+    pub numa: Option<u32>,
+    /// Its pool's resource, if it belongs to one.
+    pub pool: Option<String>,
+    /// The container that holds it.
+    pub holder: Option<Holder>,
+    /// Why a VM can't take it, or (soft ones) why it would be sorry; every reason on its own.
+    pub reasons: BTreeSet<VfReason>,
+}
+
+impl VfVerdict {
+    /// A VM could take it now: nothing but soft reasons (facts: domain 3.4).
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.pool.is_some() && self.reasons.iter().all(|reason| reason.is_soft())
+    }
+}
+
+/// Why a function is not free for VMs; in the order in which an operator would look (facts: domain 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VfReason {
+    /// No driver is bound to it.
+    NoDriver,
+    /// A driver other than vfio-pci is.
+    HostDriver,
+    /// It is in no IOMMU group: the IOMMU is off.
+    NoIommuGroup,
+    /// Its group is one without protection (vfio-noiommu).
+    NoIommuProtection,
+    /// Another device of its group has a host driver.
+    GroupNotViable,
+    /// The kubelet does not advertise it: the device plugin did not see it.
+    NotAdvertised,
+    /// A pod holds it.
+    Allocated,
+    /// The node's default route goes through its PF.
+    DefaultRoute,
+    /// The kubelet could not be asked, so nobody knows whether it is taken.
+    KubeletSilent,
+    /// Its PF has no link; soft.
+    LinkDown,
+}
+
+impl VfReason {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::NoDriver,
+        Self::HostDriver,
+        Self::NoIommuGroup,
+        Self::NoIommuProtection,
+        Self::GroupNotViable,
+        Self::NotAdvertised,
+        Self::Allocated,
+        Self::DefaultRoute,
+        Self::KubeletSilent,
+        Self::LinkDown,
+    ];
+
+    /// As it is published: one word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoDriver => "NoDriver",
+            Self::HostDriver => "HostDriver",
+            Self::NoIommuGroup => "NoIommuGroup",
+            Self::NoIommuProtection => "NoIommuProtection",
+            Self::GroupNotViable => "GroupNotViable",
+            Self::NotAdvertised => "NotAdvertised",
+            Self::Allocated => "Allocated",
+            Self::DefaultRoute => "DefaultRoute",
+            Self::KubeletSilent => "KubeletSilent",
+            Self::LinkDown => "LinkDown",
+        }
+    }
+
+    /// A VM can take it all the same.
+    #[must_use]
+    pub fn is_soft(self) -> bool {
+        self == Self::LinkDown
+    }
+}
+
+/// The container that holds a device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub pod: String,
+    /// Name of the container.
+    pub container: String,
+    /// The VM whose launcher the pod is, `namespace/name`.
+    pub virtual_machine: Option<String>,
+}
+
+/// Functions of one pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolVerdict {
+    /// Its resource.
+    pub resource: String,
+    /// Functions that belong to it.
+    pub discovered: u32,
+    /// Functions that a VM could take now.
+    pub free: u32,
+    /// Functions that pods hold.
+    pub allocated: u32,
+    /// Devices that the kubelet may hand out under the resource.
+    pub advertised: u32,
+    /// The node's `status.allocatable` of the resource.
+    pub node_allocatable: u64,
+    /// Good for VMs but for the device plugin, which does not advertise them; by address.
+    pub unadvertised: Vec<String>,
+    /// Advertised, though a VM would fail with them: gone, or not on vfio-pci; by address.
+    pub stale: Vec<String>,
+}
+
+/// Huge pages of one size.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageVerdict {
+    /// Bytes of one page.
+    pub size: u64,
+    /// Kubernetes' spelling: `2Mi`.
+    pub name: String,
+    /// All pages.
+    pub total: u64,
+    /// Free and not reserved.
+    pub free: u64,
+    /// Pages of the node's `status.allocatable`.
+    pub advertised: u64,
+    /// Pages of the node's `status.capacity`: what the kubelet saw when it started (facts: domain 4).
+    pub seen_by_kubelet: u64,
+    /// By NUMA node.
+    pub cells: BTreeMap<u32, CellPages>,
+}
+
+/// Conditions of an inventory, in the order in which they are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConditionKind {
+    /// Every volume can be used, or is used.
+    VolumesHealthy,
+    /// True is bad: a file system can't keep what is promised of it, or is full, or has no inodes left.
+    DiskPressure,
+    /// The kubelet advertises the functions that are there, and no others.
+    DevicePluginInSync,
+    /// The kubelet advertises the huge pages that are there.
+    HugePagesInSync,
+    /// VMs can run: vmx or svm, /dev/kvm; and the IOMMU is on if there are VF pools.
+    VirtualizationReady,
+    /// Every healthy volume has its PersistentVolume, and each says what the config says.
+    PvsInSync,
+}
+
+impl ConditionKind {
+    /// Every condition.
+    pub const ALL: [Self; 6] = [
+        Self::VolumesHealthy,
+        Self::DiskPressure,
+        Self::DevicePluginInSync,
+        Self::HugePagesInSync,
+        Self::VirtualizationReady,
+        Self::PvsInSync,
+    ];
+
+    /// As it is published.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VolumesHealthy => "VolumesHealthy",
+            Self::DiskPressure => "DiskPressure",
+            Self::DevicePluginInSync => "DevicePluginInSync",
+            Self::HugePagesInSync => "HugePagesInSync",
+            Self::VirtualizationReady => "VirtualizationReady",
+            Self::PvsInSync => "PVsInSync",
+        }
+    }
+}
+
+/// A condition without the time of its last change, which only who publishes it knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which condition.
+    pub kind: ConditionKind,
+    /// Whether it holds.
+    pub status: Status,
+    /// One word, CamelCase.
+    pub reason: &'static str,
+    /// For people; says what to do next. At most 1,024 bytes.
+    pub message: String,
+}
+
+/// Status of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// What it takes to know could not be read.
+    Unknown,
+}
+
+impl Status {
+    /// Kubernetes' word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// Something that an operator should do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Advice {
+    /// One word, CamelCase: the Event's reason.
+    pub reason: &'static str,
+    /// What is wrong and the command that mends it.
+    pub message: String,
+}
+

@@ -1,0 +1,1 @@
+//! What each file system has left.

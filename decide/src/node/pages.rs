@@ -1,0 +1,1 @@
+//! What huge pages are worth.

@@ -1,0 +1,1 @@
+//! Whether a volume may be emptied.

@@ -1,0 +1,1 @@
+//! What volumes are worth.
