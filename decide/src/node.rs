@@ -23,6 +23,8 @@ pub mod pages;
 pub mod publish;
 pub mod reclaim;
 pub mod sizes;
+#[cfg(test)]
+mod testing;
 pub mod vfs;
 pub mod volumes;
 

@@ -3,8 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::ClaimRef;
-use super::facts::{CellPages, DirectoryFacts, FileSystemFacts, MachineFacts, PhysicalFunction};
+use super::cluster::{ClaimRef, Cluster};
+use super::config::Config;
+use super::facts::{
+    CellPages, DirectoryFacts, Facts, FileSystemFacts, MachineFacts, PhysicalFunction,
+};
+use super::{conditions, file_systems, pages, vfs, volumes};
 use crate::inventory::VolumeState;
 
 /// What a node is worth to VMs.
@@ -30,6 +34,30 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// What an operator should do; each becomes an Event on the Node.
     pub advice: Vec<Advice>,
+}
+
+/// The verdict on everything.
+#[must_use]
+pub fn assess(facts: &Facts, cluster: &Cluster, config: &Config) -> Assessment {
+    let volumes = volumes::verdicts(facts, cluster, config);
+    let (vfs, pools) = vfs::verdicts(facts, cluster, config);
+    let mut functions = facts.functions.clone();
+    functions.sort_by(|a, b| a.address.cmp(&b.address));
+    let mut assessment = Assessment {
+        hostname: cluster.node.as_ref().and_then(|node| node.hostname.clone()),
+        file_systems: file_systems::verdicts(facts, cluster, &volumes),
+        volumes,
+        functions,
+        vfs,
+        pools,
+        pages: pages::verdicts(facts, cluster),
+        machine: facts.machine.clone(),
+        findings: Vec::new(),
+        advice: Vec::new(),
+    };
+    assessment.findings = conditions::findings(facts, cluster, config, &assessment);
+    assessment.advice = conditions::advice(&assessment, cluster, config);
+    assessment
 }
 
 /// What one volume is worth.
@@ -306,4 +334,3 @@ pub struct Advice {
     /// What is wrong and the command that mends it.
     pub message: String,
 }
-

@@ -2,9 +2,28 @@
 //!
 //! Each action is safe to repeat and safe to lose: after a crash at any point the next plan goes on from what is there.
 
-use std::collections::BTreeMap;
+mod name;
+#[cfg(test)]
+mod tests;
 
-use super::cluster::ClaimRef;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::assess::{Assessment, FileSystemVerdict, VolumeVerdict};
+use super::cluster::{ClaimRef, Cluster, Node, PersistentVolume};
+use super::config::Config;
+use super::reclaim::{self, Fate, SCRATCH_CLAIM};
+use super::sizes::{self, Room};
+use super::volumes::machine_of;
+use super::volumes::owners::{Estrangement, Occupancy};
+use super::volumes::paths::pattern_of;
+use super::{facts::Device, file_systems};
+use crate::inventory::VolumeState;
+use crate::names::{
+    CLAIM_KIND_ANNOTATION, FILE_SYSTEM_LABEL, NODE_LABEL, NODE_UID_ANNOTATION,
+    PROVISIONED_BY_ANNOTATION, PROVISIONER, SCRATCH_SUFFIX, VIRTUAL_MACHINE_ANNOTATION,
+    VOLUME_LABEL, is_label_value,
+};
 
 /// One thing to do, in the order in which it is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +87,201 @@ pub struct ReclaimOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectoryId {
     /// File system.
-    pub device: super::facts::Device,
+    pub device: Device,
     /// Number of the file.
     pub inode: u64,
+}
+
+/// Why no PersistentVolume can be made on a node, whatever its directories are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The API server has not told of the node yet.
+    NodeUnknown,
+    /// It has no label that a local volume could be tied to.
+    NoHostname,
+    /// The node's name does not fit into a label, by which we know our own.
+    NameTooLong,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NodeUnknown => "the node is not known yet",
+            Self::NoHostname => {
+                "the node has no label kubernetes.io/hostname, which local volumes are tied to: kubectl label node"
+            }
+            Self::NameTooLong => {
+                "the node's name is longer than the 63 characters of a label, so no volume could be marked as its own"
+            }
+        })
+    }
+}
+
+/// The first one that there is.
+#[must_use]
+pub fn obstacle(cluster: &Cluster) -> Option<Obstacle> {
+    let node = match &cluster.node {
+        Some(node) if !node.uid.is_empty() => node,
+        Some(_) | None => return Some(Obstacle::NodeUnknown),
+    };
+    if node.hostname.as_ref().is_none_or(String::is_empty) {
+        return Some(Obstacle::NoHostname);
+    }
+    (!is_label_value(&node.name)).then_some(Obstacle::NameTooLong)
+}
+
+/// What is to be done now: first new ones, then labels, then what is given back.
+#[must_use]
+pub fn plan(assessment: &Assessment, cluster: &Cluster, config: &Config) -> Vec<Action> {
+    let Some(node) = &cluster.node else {
+        return Vec::new();
+    };
+    let mut actions = Vec::new();
+    if obstacle(cluster).is_none() {
+        let created = creations(assessment, node, config);
+        actions.extend(created.into_iter().map(Action::Create));
+    }
+    let ours = || assessment.volumes.iter().filter(|verdict| verdict.ours);
+    let mends = ours().filter_map(|verdict| mend(verdict, cluster, node, config));
+    actions.extend(mends.map(Action::Mend));
+    let orders = ours().filter_map(|verdict| order(verdict, cluster, node, config));
+    actions.extend(orders.map(Action::Reclaim));
+    actions
+}
+
+fn creations(assessment: &Assessment, node: &Node, config: &Config) -> Vec<NewVolume> {
+    let rooms = assessment.file_systems.iter().map(room_of).collect();
+    let capacities = sizes::capacities(&assessment.volumes, rooms, config);
+    let volumes = assessment.volumes.iter();
+    volumes
+        .filter_map(|verdict| {
+            let capacity = capacities.get(&verdict.path)?.as_ref().ok()?;
+            new_volume(verdict, *capacity, node, config)
+        })
+        .collect()
+}
+
+fn room_of(verdict: &FileSystemVerdict) -> (Device, Room) {
+    let room = Room {
+        mount_point: verdict.facts.mount_point.clone(),
+        size: verdict.facts.size,
+        promised: verdict.promised,
+    };
+    (verdict.facts.device, room)
+}
+
+fn new_volume(
+    verdict: &VolumeVerdict,
+    capacity: u64,
+    node: &Node,
+    config: &Config,
+) -> Option<NewVolume> {
+    let offer = pattern_of(config, &verdict.path)?.offer.as_ref()?;
+    let annotations = [
+        (PROVISIONED_BY_ANNOTATION, PROVISIONER),
+        (NODE_UID_ANNOTATION, &node.uid),
+    ];
+    let mut labels = BTreeMap::from([(NODE_LABEL.to_owned(), node.name.clone())]);
+    labels.extend(labels_of(verdict));
+    Some(NewVolume {
+        name: name::of(&node.name, &verdict.path),
+        labels,
+        annotations: annotations
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        class: offer.class.clone(),
+        capacity,
+        path: verdict.path.clone(),
+        hostname: node.hostname.clone()?,
+    })
+}
+
+/// Labels that say what the directory is like.
+fn labels_of(verdict: &VolumeVerdict) -> BTreeMap<String, String> {
+    let volume = (VOLUME_LABEL.to_owned(), name::label_value(&verdict.name));
+    let file_system = verdict.directory.as_ref().map(|directory| {
+        let label = file_systems::label_of(directory.device);
+        (FILE_SYSTEM_LABEL.to_owned(), label)
+    });
+    [volume].into_iter().chain(file_system).collect()
+}
+
+/// The PersistentVolume of a verdict, if we may touch it.
+fn untroubled<'a>(
+    verdict: &VolumeVerdict,
+    cluster: &'a Cluster,
+    node: &Node,
+    config: &Config,
+) -> Option<&'a PersistentVolume> {
+    let name = verdict.persistent_volume.as_ref()?;
+    let pv = cluster.volumes.iter().find(|pv| pv.name == *name)?;
+    let offer = pattern_of(config, &verdict.path).and_then(|pattern| pattern.offer.as_ref());
+    let estranged = Estrangement::of(pv, node, offer).is_some();
+    (!estranged && !pv.deleting).then_some(pv)
+}
+
+fn mend(verdict: &VolumeVerdict, cluster: &Cluster, node: &Node, config: &Config) -> Option<Mend> {
+    let pv = untroubled(verdict, cluster, node, config)?;
+    let labels = labels_of(verdict)
+        .into_iter()
+        .map(|(key, value)| (key, Some(value)));
+    let mend = Mend {
+        name: pv.name.clone(),
+        uid: pv.uid.clone(),
+        labels: changes(labels.collect(), &pv.labels),
+        annotations: changes(annotations_of(pv, cluster), &pv.annotations),
+    };
+    (!mend.labels.is_empty() || !mend.annotations.is_empty()).then_some(mend)
+}
+
+/// What its annotations about the claim should be; what is left out stays as it is.
+fn annotations_of(pv: &PersistentVolume, cluster: &Cluster) -> BTreeMap<String, Option<String>> {
+    let mut wanted = BTreeMap::new();
+    match (Occupancy::of(pv), &pv.claim) {
+        (Occupancy::Free, _) => {
+            wanted.insert(CLAIM_KIND_ANNOTATION.to_owned(), None);
+            wanted.insert(VIRTUAL_MACHINE_ANNOTATION.to_owned(), None);
+        }
+        (Occupancy::Taken, Some(claim)) => {
+            let scratch = claim.name.ends_with(SCRATCH_SUFFIX);
+            let kind = scratch.then(|| SCRATCH_CLAIM.to_owned());
+            wanted.insert(CLAIM_KIND_ANNOTATION.to_owned(), kind);
+            // A VM that stopped still owns its disk.
+            if let Some(machine) = machine_of(claim, cluster) {
+                wanted.insert(VIRTUAL_MACHINE_ANNOTATION.to_owned(), Some(machine));
+            }
+        }
+        _ => {}
+    }
+    wanted
+}
+
+fn changes(
+    wanted: BTreeMap<String, Option<String>>,
+    found: &BTreeMap<String, String>,
+) -> BTreeMap<String, Option<String>> {
+    let differs = |(key, value): &(String, Option<String>)| found.get(key) != value.as_ref();
+    wanted.into_iter().filter(differs).collect()
+}
+
+fn order(
+    verdict: &VolumeVerdict,
+    cluster: &Cluster,
+    node: &Node,
+    config: &Config,
+) -> Option<ReclaimOrder> {
+    if verdict.state != VolumeState::Released {
+        return None;
+    }
+    let fate = reclaim::judge(&reclaim::Case {
+        volume: untroubled(verdict, cluster, node, config)?,
+        offer: pattern_of(config, &verdict.path)?.offer.as_ref(),
+        directory: verdict.directory.as_ref(),
+        node,
+        cluster,
+    });
+    match fate {
+        Fate::Goes(order) => Some(order),
+        Fate::Kept(_) | Fate::Waits(_) => None,
+    }
 }

@@ -1,0 +1,204 @@
+use rstest::rstest;
+
+use super::*;
+use crate::node::assess::assess;
+use crate::node::cluster::{Phase, Pod};
+use crate::node::facts::{Content, Facts};
+use crate::node::testing::*;
+
+const PATH: &str = "/var/vd/vol3";
+
+fn planned(facts: &Facts, cluster: &Cluster) -> Vec<Action> {
+    let config = config();
+    plan(&assess(facts, cluster, &config), cluster, &config)
+}
+
+fn text(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+#[test]
+fn empty_directory_gets_a_persistent_volume() {
+    let actions = planned(&facts([(PATH, directory(3))]), &cluster([]));
+    let Action::Create(found) = &actions[0] else {
+        panic!("{actions:?}");
+    };
+    let expected = NewVolume {
+        name: "vmberth-edge-1-vol3-04038a4a".into(),
+        labels: text(&[
+            ("vmberth.io/node", "edge-1"),
+            ("vmberth.io/volume", "vol3"),
+            ("vmberth.io/filesystem", "8-1"),
+        ]),
+        annotations: text(&[
+            ("pv.kubernetes.io/provisioned-by", "vmberth.io/exporter"),
+            ("vmberth.io/node-uid", "node-uid"),
+        ]),
+        class: "local-vd".into(),
+        capacity: 17_135_828_992,
+        path: PATH.into(),
+        hostname: "edge-1.example".into(),
+    };
+    assert_eq!((found, actions.len()), (&expected, 1));
+}
+
+#[rstest]
+#[case::disk(Content::Directory(with_disk(3)), None)]
+#[case::files(Content::Directory(with_files(3, &["notes"])), None)]
+#[case::link(Content::NotADirectory { kind: "a symbolic link" }, None)]
+#[case::unreadable(Content::Unreadable { reason: "EIO".into() }, None)]
+#[case::of_others(directory(3), Some(of_others("/var/vd/vol3/")))]
+#[case::of_others_without_hostname(
+    directory(3), Some(PersistentVolume { hostnames: [].into(), ..of_others(PATH) })
+)]
+#[case::of_an_earlier_node(directory(3), Some(annotated(ours(PATH), NODE_UID_ANNOTATION, "old")))]
+#[case::of_another_class(directory(3), Some(PersistentVolume { class: "old".into(), ..ours(PATH) }))]
+#[case::of_another_capacity(directory(3), Some(PersistentVolume { capacity: 1, ..ours(PATH) }))]
+#[case::being_deleted(directory(3), Some(PersistentVolume { deleting: true, ..ours(PATH) }))]
+#[case::in_order(directory(3), Some(ours(PATH)))]
+#[case::of_an_earlier_node_and_released(
+    Content::Directory(with_disk(3)),
+    Some(annotated(
+        in_phase(ours(PATH), Phase::Released, "disk"),
+        NODE_UID_ANNOTATION,
+        "old"
+    ))
+)]
+fn nothing_is_done(#[case] content: Content, #[case] holder: Option<PersistentVolume>) {
+    let actions = planned(&facts([(PATH, content)]), &cluster(holder));
+    assert_eq!(actions, []);
+}
+
+#[test]
+fn vanished_directory_is_no_reason_to_do_anything() {
+    let released = in_phase(ours(PATH), Phase::Released, "disk");
+    assert_eq!(
+        planned(&facts([]), &cluster([released, ours("/var/vd/vol4")])),
+        []
+    );
+}
+
+#[rstest]
+#[case::unknown(|cluster: &mut Cluster| cluster.node = None)]
+#[case::without_uid(|cluster: &mut Cluster| cluster.node.as_mut().unwrap().uid.clear())]
+#[case::without_hostname(|cluster: &mut Cluster| cluster.node.as_mut().unwrap().hostname = None)]
+#[case::of_a_long_name(|cluster: &mut Cluster| cluster.node.as_mut().unwrap().name = "n".repeat(64))]
+fn nothing_is_made_on_a_node(#[case] change: fn(&mut Cluster)) {
+    let mut cluster = cluster([]);
+    change(&mut cluster);
+    assert_eq!(planned(&facts([(PATH, directory(3))]), &cluster), []);
+}
+
+fn changed(pairs: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
+    let owned =
+        |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(ToOwned::to_owned));
+    pairs.iter().map(owned).collect()
+}
+
+fn bound(claim: &str) -> PersistentVolume {
+    in_phase(ours(PATH), Phase::Bound, claim)
+}
+
+#[rstest]
+#[case::vm_starts(bound("disk"), vec![launcher("disk")],
+    &[(VIRTUAL_MACHINE_ANNOTATION, Some("default/web"))])]
+#[case::vm_is_known(
+    annotated(bound("disk"), VIRTUAL_MACHINE_ANNOTATION, "default/web"), vec![launcher("disk")], &[])]
+#[case::vm_stopped(
+    annotated(bound("disk"), VIRTUAL_MACHINE_ANNOTATION, "default/web"), vec![], &[])]
+#[case::another_vm(
+    annotated(bound("disk"), VIRTUAL_MACHINE_ANNOTATION, "default/old"), vec![launcher("disk")],
+    &[(VIRTUAL_MACHINE_ANNOTATION, Some("default/web"))])]
+#[case::importer(bound("disk"), vec![Pod { machine: None, ..launcher("disk") }], &[])]
+#[case::scratch(bound("disk-scratch"), vec![], &[(CLAIM_KIND_ANNOTATION, Some("scratch"))])]
+#[case::scratch_no_longer(
+    annotated(bound("disk"), CLAIM_KIND_ANNOTATION, "scratch"), vec![],
+    &[(CLAIM_KIND_ANNOTATION, None)])]
+#[case::available_again(
+    annotated(annotated(ours(PATH), CLAIM_KIND_ANNOTATION, "scratch"), VIRTUAL_MACHINE_ANNOTATION, "default/web"),
+    vec![], &[(CLAIM_KIND_ANNOTATION, None), (VIRTUAL_MACHINE_ANNOTATION, None)])]
+fn annotations_follow_the_claim(
+    #[case] pv: PersistentVolume,
+    #[case] pods: Vec<Pod>,
+    #[case] expected: &[(&str, Option<&str>)],
+) {
+    let mut cluster = cluster([pv]);
+    cluster.pods = pods;
+    let actions = planned(&facts([(PATH, directory(3))]), &cluster);
+    let found: Vec<&Action> = actions.iter().collect();
+    if expected.is_empty() {
+        assert!(found.is_empty(), "{found:?}");
+        return;
+    }
+    let wanted = Action::Mend(Mend {
+        name: "vmberth-edge-1-vol3".into(),
+        uid: "uid-/var/vd/vol3".into(),
+        labels: BTreeMap::new(),
+        annotations: changed(expected),
+    });
+    assert_eq!(found, [&wanted]);
+}
+
+#[test]
+fn labels_follow_the_file_system() {
+    let mut pv = ours(PATH);
+    pv.labels.insert(FILE_SYSTEM_LABEL.into(), "8-17".into());
+    pv.labels.remove(VOLUME_LABEL);
+    let actions = planned(&facts([(PATH, directory(3))]), &cluster([pv]));
+    let Action::Mend(mend) = &actions[0] else {
+        panic!("{actions:?}");
+    };
+    let expected = changed(&[
+        (FILE_SYSTEM_LABEL, Some("8-1")),
+        (VOLUME_LABEL, Some("vol3")),
+    ]);
+    assert_eq!(mend.labels, expected);
+}
+
+#[test]
+fn scratch_remembers_what_it_was_when_its_claim_is_gone() {
+    let released = annotated(
+        in_phase(ours(PATH), Phase::Released, "disk-scratch"),
+        CLAIM_KIND_ANNOTATION,
+        "scratch",
+    );
+    let actions = planned(
+        &facts([(PATH, Content::Directory(with_disk(3)))]),
+        &cluster([released]),
+    );
+    assert!(matches!(&actions[..], [Action::Reclaim(_)]), "{actions:?}");
+}
+
+#[rstest]
+#[case::plain("edge-1", "/var/vd/vol3", "vmberth-edge-1-vol3-")]
+#[case::dots(
+    "edge-1.example.com",
+    "/var/vd/vol3",
+    "vmberth-edge-1.example.com-vol3-"
+)]
+#[case::strange("edge-1", "/var/vd/Vol_é.3", "vmberth-edge-1-vol---3-")]
+fn names_are_readable(#[case] node: &str, #[case] path: &str, #[case] start: &str) {
+    let name = name::of(node, path);
+    assert!(name.starts_with(start), "{name}");
+    assert_eq!(name.len(), start.len() + 8);
+}
+
+#[test]
+fn names_are_valid_and_differ_by_node_and_path() {
+    let long = "v".repeat(255);
+    let name = name::of(&"n".repeat(63), &format!("/var/vd/{long}1"));
+    assert_eq!(name.len(), 253);
+    assert_ne!(name, name::of(&"n".repeat(63), &format!("/var/vd/{long}2")));
+    assert_ne!(name::of("a", "/one/vol3"), name::of("a", "/two/vol3"));
+    assert_ne!(name::of("a", PATH), name::of("b", PATH));
+}
+
+#[rstest]
+#[case("vol3", "vol3")]
+#[case("_vol 3_", "vol-3")]
+#[case("é", "")]
+fn label_values_are_valid(#[case] given: &str, #[case] expected: &str) {
+    assert_eq!(name::label_value(given), expected);
+    assert!(is_label_value(&name::label_value(&given.repeat(40))));
+}

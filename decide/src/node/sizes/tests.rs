@@ -1,0 +1,187 @@
+use rstest::rstest;
+
+use super::*;
+use crate::node::config::Offer;
+use crate::node::facts::Content;
+use crate::node::file_systems::rooms;
+use crate::node::testing::*;
+use crate::node::volumes;
+
+/// What CDI 1.65 asks for a disk of 15Gi (facts: kubevirt-cdi 4), and what 1.44 did (15.96Gi).
+#[rstest]
+#[case::target(17_072_495_002)]
+#[case::scratch(17_072_914_432)]
+#[case::older_target(17_134_178_043)]
+fn upload_of_15gi_fits(#[case] asked: u64) {
+    let capacity = for_disk(15 * GIB, 0.06);
+    assert_eq!(capacity, 17_135_828_992);
+    assert!(asked <= capacity);
+    assert!(capacity.is_multiple_of(MIB));
+}
+
+#[rstest]
+#[case::no_overhead(GIB, 0.0, GIB + MIB)]
+#[case::not_whole(1, 0.0, 2 * MIB)]
+#[case::half(GIB, 0.5, 2 * GIB + MIB)]
+#[case::negative_counts_as_none(GIB, -1.0, GIB + MIB)]
+#[case::more_than_all_does_not_divide_by_zero(1, 7.0, 2 * MIB)]
+#[case::largest(u64::MAX, 0.06, u64::MAX / MIB * MIB)]
+fn capacity_for_a_disk(#[case] disk: u64, #[case] overhead: f64, #[case] expected: u64) {
+    assert_eq!(for_disk(disk, overhead), expected);
+}
+
+#[rstest]
+#[case::all(100, 1.0, 100)]
+#[case::half(100, 0.5, 50)]
+#[case::twice(100, 2.0, 200)]
+#[case::no_number(100, f64::NAN, 0)]
+#[case::endless(u64::MAX, 1e6, u64::MAX)]
+fn limit_of_a_file_system(#[case] size: u64, #[case] overcommit: f64, #[case] expected: u64) {
+    assert_eq!(limit(size, overcommit), expected);
+}
+
+fn fair() -> Offer {
+    Offer {
+        capacity: Capacity::Fair,
+        ..offer()
+    }
+}
+
+/// Capacities of new volumes in GiB, by name; 0 if there is no room.
+fn shares(
+    volumes: &[(&str, Content)],
+    cluster: &super::super::cluster::Cluster,
+    config: &Config,
+) -> Vec<(String, u64)> {
+    let facts = facts(volumes.iter().cloned());
+    let verdicts = volumes::verdicts(&facts, cluster, config);
+    let decided = capacities(&verdicts, rooms(&facts, cluster), config);
+    decided
+        .into_iter()
+        .map(|(path, decided)| (path, decided.unwrap_or(0) / GIB))
+        .collect()
+}
+
+fn named(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+    pairs
+        .iter()
+        .map(|(path, size)| ((*path).to_owned(), *size))
+        .collect()
+}
+
+#[test]
+fn fair_shares_are_even() {
+    let volumes: Vec<(&str, Content)> = ["/var/vd/vol0", "/var/vd/vol1", "/var/vd/vol2"]
+        .into_iter()
+        .zip([1, 2, 3].map(directory))
+        .collect();
+    let found = shares(&volumes, &cluster([]), &config_of(fair()));
+    let third = 100 / 3;
+    let expected = [
+        ("/var/vd/vol0", third),
+        ("/var/vd/vol1", third),
+        ("/var/vd/vol2", third),
+    ];
+    assert_eq!(found, named(&expected));
+}
+
+#[test]
+fn fair_shares_leave_what_is_promised_and_wait_for_those_that_are_not_empty() {
+    let mut bound = ours("/var/vd/vol0");
+    bound.capacity = 20 * GIB;
+    let mut foreign = of_others("/var/vd/other");
+    foreign.capacity = 30 * GIB;
+    let volumes = [
+        ("/var/vd/vol0", directory(1)),
+        ("/var/vd/vol1", directory(2)),
+        ("/var/vd/vol2", Content::Directory(with_disk(3))),
+    ];
+    let found = shares(&volumes, &cluster([bound, foreign]), &config_of(fair()));
+    assert_eq!(found, named(&[("/var/vd/vol1", 25)]));
+}
+
+#[test]
+fn two_fair_patterns_on_one_file_system_get_the_same() {
+    let mut config = config_of(fair());
+    config.volumes.push(pattern("more", Some(fair())));
+    let volumes = [
+        ("/var/vd/vol0", directory(1)),
+        ("/var/vd/more0", directory(2)),
+    ];
+    let found = shares(&volumes, &cluster([]), &config);
+    assert_eq!(found, named(&[("/var/vd/more0", 50), ("/var/vd/vol0", 50)]));
+}
+
+#[test]
+fn fixed_ones_come_first_and_fair_ones_share_the_rest() {
+    let mut config = config_of(fair());
+    config.volumes.push(pattern("fixed", Some(offer())));
+    let volumes = [
+        ("/var/vd/vol0", directory(1)),
+        ("/var/vd/fixed0", directory(2)),
+    ];
+    let found = shares(&volumes, &cluster([]), &config);
+    assert_eq!(
+        found,
+        named(&[("/var/vd/fixed0", 15), ("/var/vd/vol0", 84)])
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_both_numbers() {
+    let volumes: Vec<(String, Content)> = (0..7)
+        .map(|number| (format!("/var/vd/vol{number}"), directory(number + 1)))
+        .collect();
+    let facts = facts(
+        volumes
+            .iter()
+            .map(|(path, content)| (path.as_str(), content.clone())),
+    );
+    let verdicts = volumes::verdicts(&facts, &cluster([]), &config());
+    let told: Vec<bool> = verdicts
+        .iter()
+        .map(|verdict| reason(verdict).starts_with("a PersistentVolume of 16342Mi is made"))
+        .collect();
+    assert_eq!(told, [true, true, true, true, true, true, false]);
+    let refused = "does not fit: file system /var/vd may promise 100Gi and has promised 98052Mi, this one needs 16342Mi";
+    assert!(reason(&verdicts[6]).starts_with(refused), "{verdicts:#?}");
+}
+
+#[test]
+fn overcommit_lets_more_in() {
+    let mut bound = ours("/var/vd/vol0");
+    bound.capacity = 100 * GIB;
+    let twice = Offer {
+        overcommit: 2.0,
+        ..offer()
+    };
+    let volumes = [
+        ("/var/vd/vol0", directory(1)),
+        ("/var/vd/vol1", directory(2)),
+    ];
+    let once = shares(&volumes, &cluster([bound.clone()]), &config());
+    assert_eq!(once, named(&[("/var/vd/vol1", 0)]));
+    let found = shares(&volumes, &cluster([bound]), &config_of(twice));
+    assert_eq!(found, named(&[("/var/vd/vol1", 15)]));
+}
+
+#[test]
+fn share_of_less_than_a_mib_is_none() {
+    let mut bound = ours("/var/vd/vol0");
+    bound.capacity = 100 * GIB - MIB;
+    let volumes = [
+        ("/var/vd/vol0", directory(1)),
+        ("/var/vd/vol1", directory(2)),
+        ("/var/vd/vol2", directory(3)),
+    ];
+    let found = shares(&volumes, &cluster([bound]), &config_of(fair()));
+    assert_eq!(found, named(&[("/var/vd/vol1", 0), ("/var/vd/vol2", 0)]));
+}
+
+#[test]
+fn nothing_is_promised_of_a_file_system_that_could_not_be_read() {
+    let mut facts = facts([("/var/vd/vol0", directory(1))]);
+    facts.file_systems.clear();
+    let verdicts = volumes::verdicts(&facts, &cluster([]), &config());
+    assert!(reason(&verdicts[0]).contains("can't be read"));
+}

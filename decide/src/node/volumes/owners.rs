@@ -1,0 +1,165 @@
+//! Whose the PersistentVolumes of a node are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::paths::normal;
+use crate::names::{NODE_LABEL, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION, PROVISIONER};
+use crate::node::cluster::{Cluster, Node, PersistentVolume, Phase};
+use crate::node::config::Offer;
+
+/// Made by this node's agent, and marked so; all others are only counted.
+#[must_use]
+pub fn is_ours(pv: &PersistentVolume, node: &Node) -> bool {
+    let says = |map: &BTreeMap<String, String>, key: &str, value: &str| {
+        map.get(key).is_some_and(|found| found == value)
+    };
+    says(&pv.labels, NODE_LABEL, &node.name)
+        && says(&pv.annotations, PROVISIONED_BY_ANNOTATION, PROVISIONER)
+}
+
+/// PersistentVolumes of this node by their path; of one path the one that is in use first, then ours, then by name.
+pub(in crate::node) fn by_path(cluster: &Cluster) -> BTreeMap<String, Vec<&PersistentVolume>> {
+    let mut found: BTreeMap<String, Vec<&PersistentVolume>> = BTreeMap::new();
+    let Some(node) = &cluster.node else {
+        return found;
+    };
+    for pv in cluster.volumes.iter().filter(|pv| concerns(pv, node)) {
+        found.entry(normal(&pv.path)).or_default().push(pv);
+    }
+    for holders in found.values_mut() {
+        holders.sort_by_key(|pv| {
+            let idle = Occupancy::of(pv) != Occupancy::Taken;
+            (idle, !is_ours(pv, node), &pv.name)
+        });
+    }
+    found
+}
+
+/// Another node's directory of the same path is none of our business; one without a hostname may be anybody's.
+fn concerns(pv: &PersistentVolume, node: &Node) -> bool {
+    let here = |hostname: &String| pv.hostnames.contains(hostname);
+    is_ours(pv, node) || pv.hostnames.is_empty() || node.hostname.as_ref().is_some_and(here)
+}
+
+/// What a PersistentVolume is used for; the phase alone lags behind and does not tell a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) enum Occupancy {
+    /// Not looked at by the PV controller yet.
+    Pending,
+    /// For the taking.
+    Free,
+    /// For a claim that is yet to come: the reference has no UID.
+    Reserved,
+    /// A claim has it.
+    Taken,
+    /// Its claim is gone.
+    Released,
+    /// Reclaim by somebody else failed.
+    Failed,
+}
+
+impl Occupancy {
+    /// Reads phase and claim.
+    pub(in crate::node) fn of(pv: &PersistentVolume) -> Self {
+        let known = pv.claim.as_ref().map(|claim| !claim.uid.is_empty());
+        match (pv.phase, known) {
+            (Phase::Released, _) => Self::Released,
+            (Phase::Failed, _) => Self::Failed,
+            (Phase::Bound, _) | (Phase::Pending | Phase::Available, Some(true)) => Self::Taken,
+            (Phase::Pending | Phase::Available, Some(false)) => Self::Reserved,
+            (Phase::Available, None) => Self::Free,
+            (Phase::Pending, None) => Self::Pending,
+        }
+    }
+}
+
+/// Why nothing is done with a PersistentVolume of ours, though it is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Estrangement {
+    /// It was made on another machine or an earlier installation of the same name.
+    NodeReplaced {
+        /// The PersistentVolume.
+        name: String,
+        /// UID that it was made for; empty if it says none.
+        made_for: String,
+        /// UID of the node.
+        now: String,
+    },
+    /// Its node affinity asks for another hostname, so that no pod of this node gets it.
+    HostnameChanged {
+        /// What it asks for.
+        asks: String,
+        /// The node's label; empty without one.
+        now: String,
+    },
+    /// It is of another class than the config says; a class can't be changed.
+    ClassChanged {
+        /// Its class.
+        class: String,
+        /// The config's.
+        wanted: String,
+    },
+    /// The config names no class for its directory, or does not name the directory.
+    NotWanted,
+}
+
+impl Estrangement {
+    /// Of one of ours; the first that holds.
+    #[must_use]
+    pub fn of(pv: &PersistentVolume, node: &Node, offer: Option<&Offer>) -> Option<Self> {
+        let made_for = pv.annotations.get(NODE_UID_ANNOTATION);
+        if made_for.is_none_or(|uid| *uid != node.uid) {
+            return Some(Self::NodeReplaced {
+                name: pv.name.clone(),
+                made_for: made_for.cloned().unwrap_or_default(),
+                now: node.uid.clone(),
+            });
+        }
+        let hostname = node.hostname.as_ref();
+        if hostname.is_none_or(|hostname| !pv.hostnames.contains(hostname)) {
+            let asks: Vec<&str> = pv.hostnames.iter().map(String::as_str).collect();
+            return Some(Self::HostnameChanged {
+                asks: asks.join(", "),
+                now: hostname.cloned().unwrap_or_default(),
+            });
+        }
+        match offer {
+            None => Some(Self::NotWanted),
+            Some(offer) if offer.class != pv.class => Some(Self::ClassChanged {
+                class: pv.class.clone(),
+                wanted: offer.class.clone(),
+            }),
+            Some(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Estrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodeReplaced {
+                name,
+                made_for,
+                now,
+            } => write!(
+                f,
+                "its PersistentVolume was made for node uid \"{made_for}\", the node has {now}: to adopt it: kubectl \
+                 annotate pv {name} {NODE_UID_ANNOTATION}={now} --overwrite; or delete it"
+            ),
+            Self::HostnameChanged { asks, now } => write!(
+                f,
+                "its PersistentVolume asks for hostname \"{asks}\", the node's label says \"{now}\": label the node as \
+                 before, or delete the PersistentVolume"
+            ),
+            Self::ClassChanged { class, wanted } => write!(
+                f,
+                "its PersistentVolume is of class {class}, the config says {wanted}: a class can't be changed; delete \
+                 the PersistentVolume when nobody needs its data"
+            ),
+            Self::NotWanted => {
+                f.write_str("the config offers no volume there: its PersistentVolume is left alone")
+            }
+        }
+    }
+}
