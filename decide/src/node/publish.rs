@@ -50,9 +50,10 @@ pub fn status(
     within_limit(status)
 }
 
-/// Leaves out what can be read elsewhere until the object is small enough: volumes and claims name each other.
+/// Leaves out what can be read elsewhere until the object is small enough. Name, path, state and file system of each
+/// volume always stay; of 64 bound volumes, names of PersistentVolumes are the first to go.
 fn within_limit(mut status: NodeInventoryStatus) -> NodeInventoryStatus {
-    let steps: [fn(&mut NodeInventoryStatus); 5] = [
+    let steps: [fn(&mut NodeInventoryStatus); 6] = [
         |status| {
             for condition in &mut status.conditions {
                 condition.message = cut(&condition.message, SHORT_LIMIT * 4);
@@ -68,6 +69,8 @@ fn within_limit(mut status: NodeInventoryStatus) -> NodeInventoryStatus {
         },
         // Label vmberth.io/volume finds it.
         |status| each_volume(status, |volume| volume.persistent_volume = None),
+        // The conditions name the first few; the exporter's table has all.
+        |status| each_volume(status, |volume| volume.reason = None),
         // Annotation vmberth.io/virtual-machine of the PersistentVolume, and the metrics.
         |status| each_volume(status, |volume| volume.virtual_machine = None),
         // spec.claimRef of the PersistentVolume.
