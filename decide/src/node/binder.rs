@@ -1,4 +1,13 @@
 //! Which virtual functions to make and to bind, and which to leave alone (facts: domain 3.5).
+//!
+//! Whatever is in use stays as it is: rebinding pulls a function from under a running pod. When it can't be told whether
+//! something is in use, it counts as used.
+
+use std::collections::BTreeSet;
+
+use super::config::{Binding, Config};
+use super::facts::{Facts, Interface, PhysicalFunction, VirtualFunction};
+use crate::names;
 
 /// What is to be done on a node, in this order, and what is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,3 +47,220 @@ pub struct Refusal {
     /// Why, and what to do.
     pub reason: String,
 }
+
+/// What the config asks for, as far as it can be done without touching anything that is in use.
+#[must_use]
+pub fn plan(facts: &Facts, config: &Config) -> Plan {
+    let mut plan = Plan::default();
+    let mut seen = BTreeSet::new();
+    let view = View::of(facts);
+    for binding in &config.binder {
+        match view.physical_function(&binding.physical_function) {
+            Ok(pf) if seen.insert(&pf.address) => view.follow(binding, pf, &mut plan),
+            Ok(_) => plan.refuse(
+                &binding.physical_function,
+                "the config names this card twice; only the first binding counts",
+            ),
+            Err(reason) => plan.refuse(&binding.physical_function, reason),
+        }
+    }
+    plan
+}
+
+impl Plan {
+    fn refuse(&mut self, device: &str, reason: impl Into<String>) {
+        self.refusals.push(Refusal {
+            device: device.to_owned(),
+            reason: reason.into(),
+        });
+    }
+}
+
+/// What is known of use.
+struct View<'f> {
+    facts: &'f Facts,
+    /// Devices that containers hold; `None` if the kubelet could not be asked. Those of ended pods count too: nobody is
+    /// worse off for waiting until the kubelet forgets them.
+    held: Option<BTreeSet<&'f str>>,
+}
+
+impl<'f> View<'f> {
+    fn of(facts: &'f Facts) -> Self {
+        let held = facts.kubelet.as_ref().map(|kubelet| {
+            let devices = kubelet
+                .containers
+                .iter()
+                .flat_map(|container| container.devices.values());
+            devices.flatten().map(String::as_str).collect()
+        });
+        Self { facts, held }
+    }
+
+    fn physical_function(&self, name: &str) -> Result<&'f PhysicalFunction, &'static str> {
+        let functions = &self.facts.functions;
+        let is_it = |pf: &&PhysicalFunction| {
+            pf.address == name || pf.interfaces.iter().any(|interface| interface.name == name)
+        };
+        let is_vf = |vf: &VirtualFunction| {
+            vf.address == name || vf.interfaces.iter().any(|interface| interface.name == name)
+        };
+        if let Some(pf) = functions.iter().find(is_it) {
+            Ok(pf)
+        } else if functions.iter().flat_map(|pf| &pf.vfs).any(is_vf) {
+            Err("it is a virtual function: name its card instead")
+        } else {
+            Err("no SR-IOV capable card of this interface or address is on this node")
+        }
+    }
+
+    fn follow(&self, binding: &Binding, pf: &PhysicalFunction, plan: &mut Plan) {
+        if pf.num_vfs != binding.num_vfs {
+            match self.refusal_of_count(binding, pf) {
+                Some(reason) => plan.refuse(&pf.address, reason),
+                None => {
+                    plan.steps.push(Step::SetNumVfs {
+                        address: pf.address.clone(),
+                        from: pf.num_vfs,
+                        to: binding.num_vfs,
+                    });
+                    // Its functions are others after that: they are bound in the next round.
+                    return;
+                }
+            }
+        }
+        if binding.vfio {
+            self.bind(binding, pf, plan);
+        }
+    }
+
+    /// Why the number of functions stays as it is; writing it takes all of them away first.
+    fn refusal_of_count(&self, binding: &Binding, pf: &PhysicalFunction) -> Option<String> {
+        let (now, wanted) = (pf.num_vfs, binding.num_vfs);
+        if wanted > pf.total_vfs {
+            let total = pf.total_vfs;
+            return Some(format!(
+                "{wanted} functions are wanted, the card can have {total}: lower numVFs"
+            ));
+        }
+        if let Some(reason) = default_route(pf) {
+            return Some(reason);
+        }
+        if let Some(interface) = pf.interfaces.iter().find(|interface| interface.enslaved) {
+            let name = &interface.name;
+            return Some(format!(
+                "{name} is part of a bond, bridge or team, and a change from {now} to {wanted} functions resets it"
+            ));
+        }
+        if now > 0 && self.held.is_none() {
+            return Some(format!(
+                "the kubelet does not answer, so nobody knows which of its {now} functions are in use; {wanted} are wanted"
+            ));
+        }
+        let (vf, reason) = pf.vfs.iter().find_map(|vf| Some((vf, self.use_of(vf)?)))?;
+        Some(format!(
+            "{wanted} functions are wanted, it has {now}, and they can only be changed together: {} {reason}",
+            vf.address
+        ))
+    }
+
+    fn bind(&self, binding: &Binding, pf: &PhysicalFunction, plan: &mut Plan) {
+        let wanted: Vec<&VirtualFunction> = pf
+            .vfs
+            .iter()
+            .filter(|vf| vf.index < binding.num_vfs && vf.index < pf.num_vfs)
+            .filter(|vf| vf.driver.as_deref() != Some(names::VFIO_DRIVER))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let count = wanted.len();
+        if let Some(reason) = default_route(pf) {
+            plan.refuse(&pf.address, reason);
+        } else if self.held.is_none() {
+            plan.refuse(
+                &pf.address,
+                format!("the kubelet does not answer, so nobody knows which of {count} functions that are not on vfio-pci are in use"),
+            );
+        } else if wanted.iter().all(|vf| vf.group.is_none()) {
+            plan.refuse(
+                &pf.address,
+                format!("IOMMU off: {count} functions are in no IOMMU group; boot with intel_iommu=on or amd_iommu=on"),
+            );
+        } else {
+            for vf in wanted {
+                match self.refusal_of_bind(vf) {
+                    Some(reason) => plan.refuse(&vf.address, reason),
+                    None => plan.steps.push(Step::BindVfio {
+                        address: vf.address.clone(),
+                        from: vf.driver.clone(),
+                    }),
+                }
+            }
+        }
+    }
+
+    fn refusal_of_bind(&self, vf: &VirtualFunction) -> Option<String> {
+        if self
+            .facts
+            .functions
+            .iter()
+            .any(|pf| pf.address == vf.address)
+        {
+            return Some("it is a card of its own, not a virtual function".to_owned());
+        }
+        if vf.group.is_none() {
+            return Some(
+                "IOMMU off: it is in no IOMMU group; boot with intel_iommu=on or amd_iommu=on"
+                    .to_owned(),
+            );
+        }
+        self.use_of(vf)
+    }
+
+    /// Who uses it, in words. A function that is up has an address at least of its own link, or soon will.
+    fn use_of(&self, vf: &VirtualFunction) -> Option<String> {
+        let Some(held) = &self.held else {
+            return Some("may be in use: the kubelet does not answer".to_owned());
+        };
+        if held.contains(vf.address.as_str()) {
+            return Some("is held by a container: delete its pod first".to_owned());
+        }
+        vf.interfaces.iter().find_map(|interface| {
+            let (what, mend) = use_of_interface(interface)?;
+            let name = &interface.name;
+            Some(format!("is in use: {name} {what}: {mend}{name}"))
+        })
+    }
+}
+
+/// Why an interface counts as used, and the command that ends it.
+fn use_of_interface(interface: &Interface) -> Option<(&'static str, &'static str)> {
+    if interface.default_route {
+        Some(("carries the default route", "move the route off "))
+    } else if interface.enslaved {
+        Some((
+            "is part of a bond, bridge or team",
+            "ip link set nomaster dev ",
+        ))
+    } else if interface.routed {
+        Some(("has routes", "ip address flush dev "))
+    } else if interface.up {
+        Some(("is up", "ip link set down dev "))
+    } else {
+        None
+    }
+}
+
+fn default_route(pf: &PhysicalFunction) -> Option<String> {
+    let interface = pf
+        .interfaces
+        .iter()
+        .find(|interface| interface.default_route)?;
+    Some(format!(
+        "the node's default route goes through {}: it is left alone",
+        interface.name
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,150 @@
-//! The conditions of an inventory.
+//! The conditions of an inventory: what an operator reads first.
+//!
+//! Each says in its message what is wrong, with numbers, and what to do next. What could not be read makes a condition
+//! Unknown, unless what was read is bad enough by itself. Messages hold no number that changes while guests write, since
+//! each change is a write to the API server.
+
+mod advice;
+mod functions;
+mod machine;
+mod persistent_volumes;
+mod volumes;
+pub(in crate::node) mod words;
+
+pub use advice::advice;
+
+use super::assess::{Assessment, ConditionKind, Finding, Status};
+use super::cluster::Cluster;
+use super::config::Config;
+use super::facts::{Area, Facts};
+use crate::inventory;
+
+/// One finding for each condition, in their order; of the assessment all but findings and advice is read.
+#[must_use]
+pub fn findings(
+    facts: &Facts,
+    cluster: &Cluster,
+    config: &Config,
+    assessment_so_far: &Assessment,
+) -> Vec<Finding> {
+    let seen = Seen {
+        facts,
+        cluster,
+        config,
+        assessment: assessment_so_far,
+    };
+    let finding = |kind: ConditionKind| {
+        let verdict = match kind {
+            ConditionKind::VolumesHealthy => volumes::healthy(&seen),
+            ConditionKind::DiskPressure => volumes::disk_pressure(&seen),
+            ConditionKind::DevicePluginInSync => functions::device_plugin(&seen),
+            ConditionKind::HugePagesInSync => machine::huge_pages(&seen),
+            ConditionKind::VirtualizationReady => machine::virtualization(&seen),
+            ConditionKind::PvsInSync => persistent_volumes::in_sync(&seen),
+        };
+        Finding {
+            kind,
+            status: verdict.status,
+            reason: verdict.reason,
+            message: words::cut(&verdict.message, MESSAGE_LIMIT),
+        }
+    };
+    ConditionKind::ALL.into_iter().map(finding).collect()
+}
+
+/// Bytes of a message: a few sentences, and six of them must fit into an inventory.
+const MESSAGE_LIMIT: usize = 1024;
+
+/// Findings as conditions; `lastTransitionTime` is `now` where the status is another than before, as Kubernetes means it.
+#[must_use]
+pub fn carry(
+    findings: &[Finding],
+    before: &[inventory::Condition],
+    now: &str,
+) -> Vec<inventory::Condition> {
+    let carried = |finding: &Finding| {
+        let same = before.iter().find(|condition| {
+            condition.kind == finding.kind.as_str() && condition.status == finding.status.as_str()
+        });
+        inventory::Condition {
+            kind: finding.kind.as_str().to_owned(),
+            status: finding.status.as_str().to_owned(),
+            reason: finding.reason.to_owned(),
+            message: finding.message.clone(),
+            last_transition_time: same
+                .map_or_else(|| now.to_owned(), |same| same.last_transition_time.clone()),
+        }
+    };
+    findings.iter().map(carried).collect()
+}
+
+/// What findings are made of.
+struct Seen<'a> {
+    facts: &'a Facts,
+    cluster: &'a Cluster,
+    config: &'a Config,
+    assessment: &'a Assessment,
+}
+
+impl Seen<'_> {
+    /// What could not be read of an area, in words.
+    fn problems(&self, area: Area) -> Option<String> {
+        let problems = self
+            .facts
+            .problems
+            .iter()
+            .filter(|problem| problem.area == area);
+        let told: Vec<String> = problems
+            .map(|problem| format!("{}: {}", problem.path, problem.reason))
+            .collect();
+        (!told.is_empty()).then(|| format!("can't be read: {}", words::listed(&told)))
+    }
+
+    /// [`Verdict::good`], or Unknown if something of the area could not be read.
+    fn good_if_readable(&self, area: Area, reason: &'static str, message: String) -> Verdict {
+        match self.problems(area) {
+            Some(problems) => Verdict::unknown("Unreadable", problems),
+            None => Verdict::of(Status::True, reason, message),
+        }
+    }
+}
+
+/// A finding without its kind.
+struct Verdict {
+    status: Status,
+    reason: &'static str,
+    message: String,
+}
+
+impl Verdict {
+    fn of(status: Status, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason,
+            message: message.into(),
+        }
+    }
+
+    fn good(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::of(Status::True, reason, message)
+    }
+
+    fn bad(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::of(Status::False, reason, message)
+    }
+
+    fn unknown(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::of(Status::Unknown, reason, message)
+    }
+
+    /// The same, with more to say.
+    fn and(mut self, more: Option<String>) -> Self {
+        if let Some(more) = more {
+            self.message = format!("{}; {more}", self.message);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

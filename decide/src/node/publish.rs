@@ -1,1 +1,287 @@
 //! An assessment as the cluster sees it.
+//!
+//! What changes while guests write is rounded, so that it makes no write to the API server. An object stays under 16 KiB
+//! in all: when names are too long for that, what can be read elsewhere is left out, least needed first.
+
+use std::collections::BTreeMap;
+
+use super::assess::{
+    Assessment, FileSystemVerdict, PageVerdict, PoolVerdict, VfVerdict, VolumeVerdict,
+};
+use super::conditions::carry;
+use super::conditions::words::cut;
+use super::facts::{MachineFacts, PhysicalFunction};
+use super::vfs::link;
+use crate::inventory::{self, GRAIN, NodeInventoryStatus, Summary, VfGroup, VolumeState};
+use crate::quantity::format_bytes;
+
+/// Bytes of a status: what is left of 16 KiB is for metadata and managedFields.
+const STATUS_LIMIT: usize = 14 << 10;
+/// Bytes of the reason of a volume; the whole of it is in the exporter's table.
+const REASON_LIMIT: usize = 160;
+/// Bytes of a message or a reason once there is too much.
+const SHORT_LIMIT: usize = 64;
+/// Bytes of the kernel's list of isolated CPUs.
+const CPUS_LIMIT: usize = 128;
+
+/// What is published; `now` (RFC 3339) is the time of conditions whose status is another than `before`.
+#[must_use]
+pub fn status(
+    assessment: &Assessment,
+    before: Option<&NodeInventoryStatus>,
+    now: &str,
+) -> NodeInventoryStatus {
+    let before = before.map_or(&[][..], |before| &before.conditions);
+    let status = NodeInventoryStatus {
+        hostname: assessment.hostname.clone(),
+        summary: summary(assessment),
+        volumes: assessment.volumes.iter().map(volume).collect(),
+        file_systems: assessment.file_systems.iter().map(file_system).collect(),
+        physical_functions: assessment.functions.iter().map(physical_function).collect(),
+        vf_pools: assessment
+            .pools
+            .iter()
+            .map(|pool| vf_pool(pool, &assessment.vfs))
+            .collect(),
+        huge_pages: assessment.pages.iter().map(huge_pages).collect(),
+        machine: machine(&assessment.machine),
+        conditions: carry(&assessment.findings, before, now),
+    };
+    within_limit(status)
+}
+
+/// Leaves out what can be read elsewhere until the object is small enough. Name, path, state and file system of each
+/// volume always stay; of 64 bound volumes, names of PersistentVolumes are the first to go.
+fn within_limit(mut status: NodeInventoryStatus) -> NodeInventoryStatus {
+    let steps: [fn(&mut NodeInventoryStatus); 6] = [
+        |status| {
+            for condition in &mut status.conditions {
+                condition.message = cut(&condition.message, SHORT_LIMIT * 4);
+            }
+        },
+        |status| {
+            for volume in &mut status.volumes {
+                volume.reason = volume
+                    .reason
+                    .as_ref()
+                    .map(|reason| cut(reason, SHORT_LIMIT));
+            }
+        },
+        // Label vmberth.io/volume finds it.
+        |status| each_volume(status, |volume| volume.persistent_volume = None),
+        // The conditions name the first few; the exporter's table has all.
+        |status| each_volume(status, |volume| volume.reason = None),
+        // Annotation vmberth.io/virtual-machine of the PersistentVolume, and the metrics.
+        |status| each_volume(status, |volume| volume.virtual_machine = None),
+        // spec.claimRef of the PersistentVolume.
+        |status| each_volume(status, |volume| volume.claim = None),
+    ];
+    for step in steps {
+        if size(&status) <= STATUS_LIMIT {
+            break;
+        }
+        step(&mut status);
+    }
+    status
+}
+
+fn each_volume(status: &mut NodeInventoryStatus, change: impl Fn(&mut inventory::Volume)) {
+    status.volumes.iter_mut().for_each(change);
+}
+
+fn size(status: &NodeInventoryStatus) -> usize {
+    // Maps with keys that are no strings can't be written; there are none.
+    serde_json::to_vec(status).map_or(0, |written| written.len())
+}
+
+fn summary(assessment: &Assessment) -> Summary {
+    let volumes = &assessment.volumes;
+    let available = volumes
+        .iter()
+        .filter(|volume| volume.state == VolumeState::Available)
+        .count();
+    let sum = |count: fn(&PoolVerdict) -> u32| {
+        assessment
+            .pools
+            .iter()
+            .map(|pool| u64::from(count(pool)))
+            .sum::<u64>()
+    };
+    let pages = |name: &str| {
+        let pages = assessment.pages.iter().find(|pages| pages.name == name);
+        pages.map_or_else(
+            || "0/0".to_owned(),
+            |pages| format!("{}/{}", pages.free, pages.total),
+        )
+    };
+    let free = assessment
+        .file_systems
+        .iter()
+        .fold(0_u64, |sum, file_system| {
+            sum.saturating_add(down(file_system.free_after_promises))
+        });
+    Summary {
+        volumes: format!("{available}/{}", volumes.len()),
+        vfs: format!("{}/{}", sum(|pool| pool.free), sum(|pool| pool.discovered)),
+        pages_2_mi: pages("2Mi"),
+        pages_1_gi: pages("1Gi"),
+        disk_free: in_whole_units(free),
+    }
+}
+
+fn volume(verdict: &VolumeVerdict) -> inventory::Volume {
+    let directory = verdict.directory.as_ref();
+    let disk = directory.and_then(|directory| directory.disk.as_ref());
+    inventory::Volume {
+        name: verdict.name.clone(),
+        path: verdict.path.clone(),
+        file_system: directory
+            .map(|directory| directory.device.to_string())
+            .unwrap_or_default(),
+        state: verdict.state,
+        reason: verdict
+            .reason
+            .as_ref()
+            .map(|reason| cut(reason, REASON_LIMIT)),
+        persistent_volume: verdict.persistent_volume.clone(),
+        claim: verdict.claim.as_ref().map(ToString::to_string),
+        virtual_machine: verdict.virtual_machine.clone(),
+        disk_bytes: disk.map(|disk| up(disk.virtual_bytes)),
+    }
+}
+
+fn file_system(verdict: &FileSystemVerdict) -> inventory::FileSystem {
+    let facts = &verdict.facts;
+    inventory::FileSystem {
+        device: facts.device.to_string(),
+        mount_point: facts.mount_point.clone(),
+        kind: facts.kind.clone(),
+        size_bytes: down(facts.size),
+        free_bytes: down(facts.free),
+        promised_bytes: verdict.promised,
+        free_after_promises_bytes: down(verdict.free_after_promises),
+        read_only: facts.read_only,
+    }
+}
+
+fn physical_function(pf: &PhysicalFunction) -> inventory::PhysicalFunction {
+    let word = |is_up: bool| if is_up { "up" } else { "down" };
+    inventory::PhysicalFunction {
+        address: pf.address.clone(),
+        interfaces: pf
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone())
+            .collect(),
+        driver: pf.driver.clone(),
+        total_vfs: pf.total_vfs,
+        num_vfs: pf.num_vfs,
+        numa_node: pf.numa,
+        link: link(pf).map(|is_up| word(is_up).to_owned()),
+    }
+}
+
+fn vf_pool(pool: &PoolVerdict, vfs: &[VfVerdict]) -> inventory::VfPool {
+    let mut groups: BTreeMap<(&str, Option<u32>, &str), Vec<u32>> = BTreeMap::new();
+    for vf in vfs
+        .iter()
+        .filter(|vf| vf.pool.as_ref() == Some(&pool.resource))
+    {
+        let key = (vf.physical_function.as_str(), vf.numa, state(vf));
+        groups.entry(key).or_default().push(vf.index);
+    }
+    let group = |((pf, numa, state), mut indexes): ((&str, Option<u32>, &str), Vec<u32>)| {
+        indexes.sort_unstable();
+        VfGroup {
+            physical_function: pf.to_owned(),
+            numa_node: numa,
+            state: state.to_owned(),
+            count: u32::try_from(indexes.len()).unwrap_or(u32::MAX),
+            indexes: ranges(&indexes),
+        }
+    };
+    inventory::VfPool {
+        resource: pool.resource.clone(),
+        discovered: pool.discovered,
+        free: pool.free,
+        allocated: pool.allocated,
+        advertised: pool.advertised,
+        functions: groups.into_iter().map(group).collect(),
+    }
+}
+
+/// One word: who has it counts before what is wrong with it.
+fn state(vf: &VfVerdict) -> &'static str {
+    if vf.holder.is_some() {
+        return "Allocated";
+    }
+    let reason = vf.reasons.iter().find(|reason| !reason.is_soft());
+    reason.map_or("Free", |reason| reason.as_str())
+}
+
+/// `0-3,5` of sorted numbers.
+fn ranges(indexes: &[u32]) -> String {
+    let runs = indexes.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+    let written = runs.filter_map(|run| match run {
+        [] => None,
+        [one] => Some(one.to_string()),
+        [first, .., last] => Some(format!("{first}-{last}")),
+    });
+    written.collect::<Vec<_>>().join(",")
+}
+
+fn huge_pages(pages: &PageVerdict) -> inventory::HugePages {
+    let cell = |(&numa_node, cell): (&u32, &super::facts::CellPages)| inventory::CellPages {
+        numa_node,
+        total: cell.total,
+        free: cell.free,
+    };
+    inventory::HugePages {
+        size: pages.name.clone(),
+        total: pages.total,
+        free: pages.free,
+        advertised: pages.advertised,
+        numa_nodes: pages.cells.iter().map(cell).collect(),
+    }
+}
+
+fn machine(facts: &MachineFacts) -> inventory::Machine {
+    inventory::Machine {
+        virtualization: facts.virtualization.clone(),
+        kvm: facts.kvm,
+        iommu: facts.iommu,
+        isolated_cpus: facts
+            .isolated_cpus
+            .as_ref()
+            .map(|cpus| cut(cpus, CPUS_LIMIT)),
+        cpu_manager: facts.cpu_manager.clone(),
+        memory_manager: facts.memory_manager.clone(),
+        topology_manager: facts.topology_manager.clone(),
+    }
+}
+
+/// What is free is never said to be more than it is.
+fn down(bytes: u64) -> u64 {
+    bytes - bytes % GRAIN
+}
+
+/// What is taken is never said to be less than it is.
+fn up(bytes: u64) -> u64 {
+    bytes
+        .checked_next_multiple_of(GRAIN)
+        .unwrap_or(u64::MAX - u64::MAX % GRAIN)
+}
+
+/// In whole Gi where there are some: a column is read by people.
+fn in_whole_units(bytes: u64) -> String {
+    const GI: u64 = 1 << 30;
+    let whole = if bytes >= GI {
+        bytes - bytes % GI
+    } else {
+        bytes
+    };
+    format_bytes(whole)
+}
+
+#[cfg(test)]
+mod tests;

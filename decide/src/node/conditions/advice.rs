@@ -1,0 +1,112 @@
+//! What an operator should do, as Events on the Node.
+
+use super::functions::look;
+use super::words::{cut, listed};
+use crate::node::assess::{
+    Advice, Assessment, ConditionKind, Finding, PoolVerdict, Status, VfReason,
+};
+use crate::node::cluster::Cluster;
+use crate::node::config::Config;
+use crate::node::device_plugin::pod_of;
+
+/// Bytes of an Event's message, as the API server takes them (k8s.io/kubernetes, pkg/apis/core/validation/events.go).
+const MESSAGE_LIMIT: usize = 1024;
+
+/// Advice on functions, then what other conditions ask an operator to do.
+#[must_use]
+pub fn advice(assessment: &Assessment, cluster: &Cluster, config: &Config) -> Vec<Advice> {
+    let restart = restart(cluster, config);
+    let of_pool = |pool| of_pool(assessment, pool, &restart);
+    let pools = assessment.pools.iter().flat_map(of_pool);
+    let findings = assessment
+        .findings
+        .iter()
+        .filter(|finding| asks_for_a_hand(finding));
+    let findings = findings.map(|finding| (finding.reason, finding.message.clone()));
+    pools
+        .chain(findings)
+        .map(|(reason, message)| Advice {
+            reason,
+            message: cut(&message, MESSAGE_LIMIT),
+        })
+        .collect()
+}
+
+fn of_pool(
+    assessment: &Assessment,
+    pool: &PoolVerdict,
+    restart: &str,
+) -> Vec<(&'static str, String)> {
+    let mut advice = Vec::new();
+    let resource = &pool.resource;
+    let waiting = pool.unadvertised.len();
+    if waiting > 0 {
+        let told = format!("{waiting} VFs on vfio-pci are not advertised as {resource}: {restart}");
+        advice.push(("FunctionsNotAdvertised", told));
+    }
+    let stale = pool.stale.len();
+    if stale > 0 {
+        let which = listed(&pool.stale);
+        let told = format!(
+            "{stale} devices are advertised as {resource}, but gone or not on vfio-pci ({which}), and a VM would fail with them: {restart}"
+        );
+        advice.push(("StaleAdvertisement", told));
+    }
+    let unbound: Vec<&str> = assessment
+        .vfs
+        .iter()
+        .filter(|vf| vf.pool.as_ref() == Some(resource) && vf.holder.is_none())
+        .filter(|vf| {
+            vf.reasons.contains(&VfReason::NoDriver) || vf.reasons.contains(&VfReason::HostDriver)
+        })
+        .map(|vf| vf.address.as_str())
+        .collect();
+    if !unbound.is_empty() {
+        let (count, which) = (unbound.len(), listed(&unbound));
+        let told = format!(
+            "{count} VFs of {resource} are not on vfio-pci ({which}): dpdk-devbind.py -b vfio-pci ADDRESS, or name their card in the exporter's binder"
+        );
+        advice.push(("FunctionsNotBound", told));
+    }
+    advice
+}
+
+/// How the device plugin is restarted here.
+fn restart(cluster: &Cluster, config: &Config) -> String {
+    let plugin = &config.device_plugin;
+    match pod_of(plugin, cluster) {
+        Some(_) if plugin.restart => {
+            format!(
+                "the exporter restarts the device plugin after {} s",
+                plugin.grace.as_secs()
+            )
+        }
+        Some(pod) => format!(
+            "restart the device plugin: kubectl delete pod -n {} {}",
+            pod.namespace, pod.name
+        ),
+        None => format!(
+            "no pod of the device plugin is on this node: {}",
+            look(plugin)
+        ),
+    }
+}
+
+/// The condition is bad and gets better only if somebody does something. What concerns the device plugin is told above,
+/// by pool; a volume without PersistentVolume, and a node without virtualization, may be meant so.
+fn asks_for_a_hand(finding: &Finding) -> bool {
+    match finding.kind {
+        ConditionKind::DiskPressure => finding.status == Status::True,
+        ConditionKind::VolumesHealthy | ConditionKind::HugePagesInSync => {
+            finding.status == Status::False
+        }
+        ConditionKind::DevicePluginInSync => {
+            finding.status == Status::False
+                && matches!(finding.reason, "DevicePluginGone" | "BinderRefused")
+        }
+        ConditionKind::VirtualizationReady => finding.reason == "IommuOff",
+        ConditionKind::PvsInSync => {
+            finding.status == Status::False && finding.reason != "Unoffered"
+        }
+    }
+}

@@ -1,0 +1,631 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use rstest::rstest;
+
+use super::*;
+use crate::inventory::VolumeState;
+use crate::names;
+use crate::node::assess::{
+    FileSystemVerdict, PageVerdict, PoolVerdict, VfReason, VfVerdict, VolumeVerdict,
+};
+use crate::node::cluster::{ClaimRef, Node, PersistentVolume, Pod};
+use crate::node::config::{Binding, Capacity, Offer, Reclaim, VfPool, VolumePattern};
+use crate::node::facts::{
+    FileSystemFacts, KubeletFacts, MachineFacts, PageFacts, PhysicalFunction, Problem,
+};
+
+const RESOURCE: &str = "intel.com/intel_sriov_vm";
+const GI: u64 = 1 << 30;
+
+/// All that conditions read.
+struct World {
+    facts: Facts,
+    cluster: Cluster,
+    config: Config,
+    assessment: Assessment,
+}
+
+impl World {
+    fn finding(&self, kind: ConditionKind) -> Finding {
+        let findings = findings(&self.facts, &self.cluster, &self.config, &self.assessment);
+        let kinds: Vec<ConditionKind> = findings.iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, ConditionKind::ALL);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.message.len() <= MESSAGE_LIMIT)
+        );
+        findings
+            .into_iter()
+            .find(|finding| finding.kind == kind)
+            .unwrap()
+    }
+
+    fn advice(&self) -> Vec<String> {
+        let assessment = Assessment {
+            findings: findings(&self.facts, &self.cluster, &self.config, &self.assessment),
+            ..self.assessment.clone()
+        };
+        let advice = advice(&assessment, &self.cluster, &self.config);
+        advice
+            .into_iter()
+            .map(|advice| format!("{} {}", advice.reason, advice.message))
+            .collect()
+    }
+
+    fn problem(&mut self, area: Area, path: &str) {
+        self.facts.problems.push(Problem {
+            area,
+            path: path.to_owned(),
+            reason: "Permission denied (os error 13)".to_owned(),
+        });
+    }
+
+    fn pool(&mut self) -> &mut PoolVerdict {
+        &mut self.assessment.pools[0]
+    }
+
+    fn volume(&mut self) -> &mut VolumeVerdict {
+        &mut self.assessment.volumes[0]
+    }
+
+    fn file_system(&mut self) -> &mut FileSystemVerdict {
+        &mut self.assessment.file_systems[0]
+    }
+
+    fn persistent_volume(&mut self) -> &mut PersistentVolume {
+        &mut self.cluster.volumes[0]
+    }
+
+    fn node(&mut self) -> &mut Node {
+        self.cluster.node.as_mut().unwrap()
+    }
+
+    fn pattern(&mut self) -> &mut VolumePattern {
+        &mut self.config.volumes[0]
+    }
+
+    fn plugin_pod(&mut self) {
+        self.cluster.pods.push(Pod {
+            namespace: "kube-system".to_owned(),
+            name: "sriovdp-x".to_owned(),
+            labels: BTreeMap::from([("app".to_owned(), "sriovdp".to_owned())]),
+            ..Pod::default()
+        });
+    }
+}
+
+fn pattern() -> VolumePattern {
+    VolumePattern {
+        directory: "/var/vd/".to_owned(),
+        prefix: "vol".to_owned(),
+        max: 64,
+        slash_added: false,
+        offer: Some(Offer {
+            class: "local-vd".to_owned(),
+            capacity: Capacity::Fixed(15 * GI),
+            filesystem_overhead: 0.06,
+            overcommit: 1.0,
+            reclaim: Reclaim::Retain,
+            scratch_reclaim: Reclaim::Retain,
+        }),
+    }
+}
+
+fn persistent_volume() -> PersistentVolume {
+    let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    PersistentVolume {
+        name: "vmberth-n1-vol0".to_owned(),
+        path: "/var/vd/vol0".to_owned(),
+        class: "local-vd".to_owned(),
+        capacity: 16 * GI,
+        labels: BTreeMap::from([text(names::NODE_LABEL, "n1")]),
+        annotations: BTreeMap::from([
+            text(names::PROVISIONED_BY_ANNOTATION, names::PROVISIONER),
+            text(names::NODE_UID_ANNOTATION, "u1"),
+        ]),
+        claim: Some(ClaimRef::default()),
+        ..PersistentVolume::default()
+    }
+}
+
+fn node() -> Node {
+    Node {
+        name: "n1".to_owned(),
+        uid: "u1".to_owned(),
+        capacity: BTreeMap::from([(RESOURCE.to_owned(), 8)]),
+        ..Node::default()
+    }
+}
+
+fn well_config() -> Config {
+    Config {
+        volumes: vec![pattern()],
+        vf_pools: vec![VfPool {
+            resource: RESOURCE.to_owned(),
+            vendors: BTreeSet::new(),
+            devices: BTreeSet::new(),
+            interfaces: BTreeSet::new(),
+        }],
+        ..Config::default()
+    }
+}
+
+fn well_assessed() -> Assessment {
+    let volume = VolumeVerdict {
+        name: "vol0".to_owned(),
+        path: "/var/vd/vol0".to_owned(),
+        state: VolumeState::Bound,
+        ..VolumeVerdict::default()
+    };
+    let file_system = FileSystemVerdict {
+        facts: FileSystemFacts {
+            mount_point: "/var/vd".to_owned(),
+            size: 100 * GI,
+            free: 50 * GI,
+            inodes: 1000,
+            inodes_free: 900,
+            ..FileSystemFacts::default()
+        },
+        volumes: 1,
+        promised: 16 * GI,
+        disk_virtual: 15 * GI,
+        ..FileSystemVerdict::default()
+    };
+    let pool = PoolVerdict {
+        resource: RESOURCE.to_owned(),
+        discovered: 8,
+        free: 8,
+        advertised: 8,
+        node_allocatable: 8,
+        ..PoolVerdict::default()
+    };
+    let pages = PageVerdict {
+        size: 2 << 20,
+        name: "2Mi".to_owned(),
+        total: 1024,
+        seen_by_kubelet: 1024,
+        ..PageVerdict::default()
+    };
+    Assessment {
+        hostname: Some("n1".to_owned()),
+        volumes: vec![volume],
+        file_systems: vec![file_system],
+        pools: vec![pool],
+        pages: vec![pages],
+        machine: MachineFacts {
+            virtualization: Some("vmx".to_owned()),
+            kvm: true,
+            iommu: true,
+            ..MachineFacts::default()
+        },
+        ..Assessment::default()
+    }
+}
+
+/// A node on which all is well.
+fn well() -> World {
+    World {
+        facts: Facts {
+            kubelet: Some(KubeletFacts::default()),
+            ..Facts::default()
+        },
+        cluster: Cluster {
+            node: Some(node()),
+            volumes: vec![persistent_volume()],
+            ..Cluster::default()
+        },
+        config: well_config(),
+        assessment: well_assessed(),
+    }
+}
+
+fn check(kind: ConditionKind, change: fn(&mut World), status: Status, reason: &str, says: &str) {
+    let mut world = well();
+    change(&mut world);
+    let finding = world.finding(kind);
+    assert_eq!(
+        (finding.status, finding.reason),
+        (status, reason),
+        "{finding:?}"
+    );
+    assert!(finding.message.contains(says), "{finding:?}");
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, Status::True, "AllHealthy", "all 1 volumes can be used")]
+#[case::unhealthy(
+    |world: &mut World| {
+        world.volume().state = VolumeState::Unhealthy;
+        world.volume().reason = Some("is a symbolic link".to_owned());
+    },
+    Status::False, "VolumesUnhealthy", "1 of 1 volumes can't be used: vol0 (is a symbolic link)"
+)]
+#[case::long_reasons(
+    |world: &mut World| {
+        world.volume().state = VolumeState::Unhealthy;
+        world.volume().reason = Some("é".repeat(4000));
+        world.assessment.volumes = vec![world.assessment.volumes[0].clone(); 64];
+    },
+    Status::False, "VolumesUnhealthy", "and 60 more"
+)]
+#[case::unreadable(
+    |world: &mut World| world.problem(Area::Volumes, "/var/vd"),
+    Status::Unknown, "Unreadable", "can't be read: /var/vd: Permission denied (os error 13)"
+)]
+#[case::unhealthy_and_unreadable(
+    |world: &mut World| {
+        world.volume().state = VolumeState::Unhealthy;
+        world.problem(Area::Volumes, "/var/vd");
+    },
+    Status::False, "VolumesUnhealthy", "; can't be read: /var/vd"
+)]
+#[case::none_there(
+    |world: &mut World| world.assessment.volumes.clear(),
+    Status::True, "NoVolumes", "none of these directories is there: /var/vd/vol0 to 64"
+)]
+#[case::none_asked_for(
+    |world: &mut World| { world.assessment.volumes.clear(); world.config.volumes.clear(); },
+    Status::True, "NoVolumes", "the config names no directories"
+)]
+#[case::slash_left_out(
+    |world: &mut World| world.pattern().slash_added = true,
+    Status::True, "AllHealthy", "leaves out the slash at the end of /var/vd/"
+)]
+fn volumes_healthy(
+    #[case] change: fn(&mut World),
+    #[case] status: Status,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    check(ConditionKind::VolumesHealthy, change, status, reason, says);
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, Status::False, "Enough", "all 1 file systems")]
+#[case::full(
+    |world: &mut World| world.file_system().facts.free = 63 << 20,
+    Status::True, "Full", "/var/vd is full: less than 64Mi of 100Gi are free"
+)]
+#[case::small_one_is_not_full_at_once(
+    |world: &mut World| {
+        world.file_system().facts.size = 60 << 20;
+        world.file_system().facts.free = 4 << 20;
+        world.file_system().disk_virtual = 0;
+        world.file_system().promised = 0;
+    },
+    Status::False, "Enough", "1 file systems"
+)]
+#[case::no_inodes(
+    |world: &mut World| { world.file_system().facts.inodes_free = 7; world.file_system().volumes = 8; },
+    Status::True, "NoInodes", "less than 8 inodes free of 1000"
+)]
+#[case::inodes_made_as_needed(
+    |world: &mut World| { world.file_system().facts.inodes = 0; world.file_system().facts.inodes_free = 0; },
+    Status::False, "Enough", ""
+)]
+#[case::disks_outgrow(
+    |world: &mut World| { world.file_system().disk_virtual = 90 * GI; world.file_system().disk_allocated = 30 * GI; },
+    Status::True, "DisksOutgrow", "may grow to 90Gi and will not find the room on its 100Gi"
+)]
+#[case::overpromised(
+    |world: &mut World| world.file_system().promised = 975 * GI,
+    Status::True, "Overpromised", "promise 975Gi, it has 100Gi"
+)]
+#[case::overcommit_is_meant(
+    |world: &mut World| {
+        world.file_system().promised = 975 * GI;
+        world.pattern().offer.as_mut().unwrap().overcommit = 10.0;
+    },
+    Status::False, "Enough", ""
+)]
+#[case::unreadable(
+    |world: &mut World| world.problem(Area::FileSystems, "/var/vd"),
+    Status::Unknown, "Unreadable", "/var/vd: Permission denied"
+)]
+fn disk_pressure(
+    #[case] change: fn(&mut World),
+    #[case] status: Status,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    check(ConditionKind::DiskPressure, change, status, reason, says);
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, Status::True, "InSync", "8 of 8 of intel.com/intel_sriov_vm are advertised")]
+#[case::no_pools(|world: &mut World| world.assessment.pools.clear(), Status::True, "NoPools", "no virtual functions")]
+#[case::kubelet_silent(
+    |world: &mut World| {
+        world.facts.kubelet = None;
+        world.problem(Area::Kubelet, "/var/lib/kubelet/pod-resources/kubelet.sock");
+    },
+    Status::Unknown, "KubeletSilent", "kubelet.sock: Permission denied"
+)]
+#[case::device_plugin_gone(
+    |world: &mut World| {
+        world.pool().node_allocatable = 0;
+        world.pool().advertised = 0;
+        world.pool().unadvertised = vec!["0000:3b:02.0".to_owned(); 8];
+    },
+    Status::False, "DevicePluginGone",
+    "knows 8 devices and offers 0: device plugin gone, or not registered again: kubectl get pods -n kube-system -l app=sriovdp -o wide"
+)]
+#[case::not_advertised(
+    |world: &mut World| world.pool().unadvertised = vec!["0000:3b:02.0".to_owned()],
+    Status::False, "NotAdvertised", "1 of 8 functions of intel.com/intel_sriov_vm are good for VMs but not advertised"
+)]
+#[case::stale(
+    |world: &mut World| {
+        world.pool().stale = vec!["0000:3b:02.0".to_owned()];
+        world.pool().unadvertised = vec!["0000:3b:02.1".to_owned()];
+    },
+    Status::False, "StaleAdvertisement", "1 of 8 devices of intel.com/intel_sriov_vm are advertised, but gone"
+)]
+#[case::functions_unreadable(
+    |world: &mut World| {
+        world.pool().stale = vec!["0000:3b:02.0".to_owned()];
+        world.problem(Area::Functions, "/sys/bus/pci/devices");
+    },
+    Status::Unknown, "Unreadable", "/sys/bus/pci/devices"
+)]
+#[case::binder_refused(
+    |world: &mut World| world.config.binder = vec![Binding {
+        physical_function: "ens9".to_owned(), num_vfs: 8, vfio: true,
+    }],
+    Status::False, "BinderRefused", "the binder leaves alone ens9: no SR-IOV capable card"
+)]
+fn device_plugin_in_sync(
+    #[case] change: fn(&mut World),
+    #[case] status: Status,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    check(
+        ConditionKind::DevicePluginInSync,
+        change,
+        status,
+        reason,
+        says,
+    );
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, Status::True, "InSync", "1024 of 2Mi")]
+#[case::none(|world: &mut World| world.assessment.pages.clear(), Status::True, "NoPages", "no huge pages")]
+#[case::added_since_its_start(
+    |world: &mut World| world.assessment.pages[0].seen_by_kubelet = 512,
+    Status::False, "KubeletOutdated",
+    "1024 pages of 2Mi are there, the kubelet saw 512 when it started: restart the kubelet"
+)]
+#[case::taken_away_since_its_start(
+    |world: &mut World| world.assessment.pages[0].total = 0,
+    Status::False, "KubeletOutdated", "0 pages of 2Mi are there, the kubelet saw 1024"
+)]
+#[case::surplus_comes_and_goes(
+    |world: &mut World| {
+        world.assessment.pages[0].total = 1030;
+        world.facts.pages = vec![PageFacts { size: 2 << 20, surplus: 6, ..PageFacts::default() }];
+    },
+    Status::True, "InSync", "1030 of 2Mi"
+)]
+#[case::node_unknown(|world: &mut World| world.cluster.node = None, Status::Unknown, "NodeUnknown", "API server")]
+#[case::unreadable(
+    |world: &mut World| world.problem(Area::Pages, "/sys/kernel/mm/hugepages"),
+    Status::Unknown, "Unreadable", "/sys/kernel/mm/hugepages"
+)]
+fn huge_pages_in_sync(
+    #[case] change: fn(&mut World),
+    #[case] status: Status,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    check(ConditionKind::HugePagesInSync, change, status, reason, says);
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, Status::True, "Ready", "vmx and /dev/kvm are there")]
+#[case::no_flag(
+    |world: &mut World| world.assessment.machine.virtualization = None,
+    Status::False, "NoVirtualization", "neither vmx nor svm"
+)]
+#[case::no_kvm(|world: &mut World| world.assessment.machine.kvm = false, Status::False, "NoKvm", "modprobe kvm_intel")]
+#[case::iommu_off(|world: &mut World| world.assessment.machine.iommu = false, Status::False, "IommuOff", "intel_iommu=on")]
+#[case::iommu_off_where_no_function_is(
+    |world: &mut World| { world.assessment.machine.iommu = false; world.pool().discovered = 0; },
+    Status::True, "Ready", ""
+)]
+#[case::all_of_it(
+    |world: &mut World| world.assessment.machine = MachineFacts::default(),
+    Status::False, "NoVirtualization", "/dev/kvm is not there: modprobe kvm_intel, or kvm_amd; the IOMMU is off"
+)]
+#[case::processor_unreadable(
+    |world: &mut World| {
+        world.assessment.machine.virtualization = None;
+        world.problem(Area::Machine, "/proc/cpuinfo");
+    },
+    Status::Unknown, "Unreadable", "/proc/cpuinfo: Permission denied"
+)]
+#[case::something_else_unreadable(
+    |world: &mut World| {
+        world.assessment.machine.kvm = false;
+        world.problem(Area::Machine, "/var/lib/kubelet/config.yaml");
+    },
+    Status::False, "NoKvm", "/var/lib/kubelet/config.yaml: Permission denied"
+)]
+#[case::ready_but_something_unreadable(
+    |world: &mut World| world.problem(Area::Machine, "/var/lib/kubelet/config.yaml"),
+    Status::True, "Ready", "can't be read: /var/lib/kubelet/config.yaml"
+)]
+fn virtualization_ready(
+    #[case] change: fn(&mut World),
+    #[case] status: Status,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    check(
+        ConditionKind::VirtualizationReady,
+        change,
+        status,
+        reason,
+        says,
+    );
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, Status::True, "InSync", "1 PersistentVolumes are as the config says")]
+#[case::of_others(
+    |world: &mut World| world.cluster.volumes.push(PersistentVolume::default()),
+    Status::True, "InSync", "1 of others are only counted"
+)]
+#[case::none_asked_for(
+    |world: &mut World| { world.pattern().offer = None; world.cluster.volumes.clear(); },
+    Status::True, "NotOffered", "asks for no PersistentVolumes"
+)]
+#[case::node_unknown(|world: &mut World| world.cluster.node = None, Status::Unknown, "NodeUnknown", "API server")]
+#[case::node_replaced(
+    |world: &mut World| world.node().uid = "u2".to_owned(),
+    Status::False, "NodeReplaced",
+    "vmberth-n1-vol0: delete them, or, if it is the same disk, kubectl annotate pv NAME --overwrite vmberth.io/node-uid=u2"
+)]
+#[case::no_hostname(
+    |world: &mut World| world.assessment.hostname = None,
+    Status::False, "NoHostname", "kubectl label node n1 kubernetes.io/hostname=n1"
+)]
+#[case::class_changed(
+    |world: &mut World| world.persistent_volume().class = "old".to_owned(),
+    Status::False, "ClassChanged", "another class than the config says, and a class can't be changed: vmberth-n1-vol0"
+)]
+#[case::class_of_a_foreign_one(
+    |world: &mut World| { world.persistent_volume().class = "old".to_owned(); world.persistent_volume().labels.clear(); },
+    Status::True, "InSync", "0 PersistentVolumes"
+)]
+#[case::too_small(
+    |world: &mut World| world.persistent_volume().capacity = 10 * GI,
+    Status::False, "CapacityChanged", "smaller than the disks"
+)]
+#[case::not_made_yet(
+    |world: &mut World| world.volume().state = VolumeState::Unoffered,
+    Status::False, "Unoffered", "1 of 1 volumes have no PersistentVolume: vol0 (no PersistentVolume yet)"
+)]
+#[case::not_empty(
+    |world: &mut World| {
+        world.volume().state = VolumeState::Unoffered;
+        world.volume().reason = Some("not empty: disk.img".to_owned());
+    },
+    Status::False, "Unoffered", "vol0 (not empty: disk.img)"
+)]
+#[case::only_looked_at(
+    |world: &mut World| { world.volume().state = VolumeState::Unoffered; world.pattern().offer = None; },
+    Status::True, "InSync", ""
+)]
+#[case::beyond_the_pattern(
+    |world: &mut World| {
+        world.volume().state = VolumeState::Unoffered;
+        world.volume().path = "/var/vd/vol65".to_owned();
+    },
+    Status::True, "InSync", ""
+)]
+#[case::unreadable(
+    |world: &mut World| world.problem(Area::Volumes, "/var/vd"),
+    Status::Unknown, "Unreadable", "/var/vd"
+)]
+fn pvs_in_sync(
+    #[case] change: fn(&mut World),
+    #[case] status: Status,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    check(ConditionKind::PvsInSync, change, status, reason, says);
+}
+
+#[rstest]
+#[case::well(|_: &mut World| {}, &[])]
+#[case::waiting_functions(
+    |world: &mut World| { world.pool().unadvertised = vec!["0000:3b:02.0".to_owned(); 12]; world.plugin_pod(); },
+    &["FunctionsNotAdvertised 12 VFs on vfio-pci are not advertised as intel.com/intel_sriov_vm: restart the device plugin: kubectl delete pod -n kube-system sriovdp-x"]
+)]
+#[case::waiting_for_the_exporter(
+    |world: &mut World| {
+        world.pool().unadvertised = vec!["0000:3b:02.0".to_owned()];
+        world.plugin_pod();
+        world.config.device_plugin.restart = true;
+    },
+    &["FunctionsNotAdvertised 1 VFs on vfio-pci are not advertised as intel.com/intel_sriov_vm: the exporter restarts the device plugin after 60 s"]
+)]
+#[case::stale_without_a_plugin(
+    |world: &mut World| world.pool().stale = vec!["0000:3b:02.0".to_owned()],
+    &["StaleAdvertisement 1 devices are advertised as intel.com/intel_sriov_vm, but gone or not on vfio-pci (0000:3b:02.0), and a VM would fail with them: no pod of the device plugin is on this node: kubectl get pods -n kube-system -l app=sriovdp -o wide"]
+)]
+#[case::unbound(
+    |world: &mut World| world.assessment.vfs = vec![VfVerdict {
+        address: "0000:3b:02.0".to_owned(),
+        pool: Some(RESOURCE.to_owned()),
+        reasons: BTreeSet::from([VfReason::HostDriver]),
+        ..VfVerdict::default()
+    }],
+    &["FunctionsNotBound 1 VFs of intel.com/intel_sriov_vm are not on vfio-pci (0000:3b:02.0): dpdk-devbind.py -b vfio-pci ADDRESS, or name their card in the exporter's binder"]
+)]
+#[case::kubelet_outdated(
+    |world: &mut World| world.assessment.pages[0].seen_by_kubelet = 512,
+    &["KubeletOutdated 1024 pages of 2Mi are there, the kubelet saw 512 when it started: restart the kubelet: systemctl restart kubelet"]
+)]
+#[case::volume_that_is_being_made(|world: &mut World| world.volume().state = VolumeState::Unoffered, &[])]
+#[case::node_without_virtualization(|world: &mut World| world.assessment.machine.kvm = false, &[])]
+fn advice_to_the_operator(#[case] change: fn(&mut World), #[case] expected: &[&str]) {
+    let mut world = well();
+    change(&mut world);
+    assert_eq!(world.advice(), expected);
+}
+
+#[test]
+fn messages_do_not_change_while_guests_write() {
+    let told = |free: u64, allocated: u64| {
+        let mut world = well();
+        world.file_system().facts.free = free;
+        world.file_system().disk_allocated = allocated;
+        world.file_system().disk_virtual = 900 * GI;
+        world.finding(ConditionKind::DiskPressure)
+    };
+    assert_eq!(told(50 * GI, 0), told(50 * GI - 4096, 4096));
+}
+
+#[test]
+fn many_refusals_of_the_binder_fit() {
+    let mut world = well();
+    let binding = |number| Binding {
+        physical_function: format!("{}{number}", "ens".repeat(80)),
+        num_vfs: 8,
+        vfio: true,
+    };
+    world.config.binder = (0..64).map(binding).collect();
+    world.facts.functions = vec![PhysicalFunction::default()];
+    let finding = world.finding(ConditionKind::DevicePluginInSync);
+    assert!(finding.message.ends_with('…'), "{finding:?}");
+}
+
+#[rstest]
+#[case::same_status("True", "t0")]
+#[case::other_status("False", "t1")]
+fn time_is_that_of_the_last_change_of_status(#[case] before: &str, #[case] expected: &str) {
+    let finding = Finding {
+        kind: ConditionKind::PvsInSync,
+        status: Status::True,
+        reason: "New",
+        message: "new".to_owned(),
+    };
+    let before = inventory::Condition {
+        kind: "PVsInSync".to_owned(),
+        status: before.to_owned(),
+        reason: "Old".to_owned(),
+        message: "old".to_owned(),
+        last_transition_time: "t0".to_owned(),
+    };
+    let carried = carry(std::slice::from_ref(&finding), &[before], "t1");
+    assert_eq!(carried[0].last_transition_time, expected);
+    assert_eq!(
+        (carried[0].reason.as_str(), carried[0].message.as_str()),
+        ("New", "new")
+    );
+    assert_eq!(carry(&[finding], &[], "t1")[0].last_transition_time, "t1");
+}
