@@ -97,7 +97,9 @@ pub struct Volume {
 }
 
 /// What a volume is worth now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum VolumeState {
     /// For the taking.
     Available,

@@ -306,4 +306,3 @@ pub struct Advice {
     /// What is wrong and the command that mends it.
     pub message: String,
 }
-
