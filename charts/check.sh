@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks the chart without a cluster: lint and render with every file in ci/, what must and must not
 # stand in the result, and that wrong values are refused with their path.
-# HELM names the helm to use (3 or 4).
+# HELM names the helm to use (3 or 4); EXPORTER the vmberth-exporter whose definition of NodeInventory is
+# compared with the chart's (default: cargo's; skipped, and said, if it is not built).
 set -eu
 cd "$(dirname "$0")"
 helm=${HELM:-helm}
@@ -16,6 +17,18 @@ bad() { failed=$((failed + 1)); echo "FAILED: $*" >&2; }
 # has FILE TEXT / lacks FILE TEXT: a fixed text in a rendered file
 has() { if grep -qF -- "$2" "$out/$1"; then ok; else bad "$1 has no: $2"; fi; }
 lacks() { if grep -qF -- "$2" "$out/$1"; then bad "$1 has: $2"; else ok; fi; }
+
+count() { grep -c -- "$2" "$out/$1" || true; }
+
+# only FILE KIND: the objects of a kind, into FILE.KIND
+only() {
+    awk -v kind="kind: $2" '
+        function flush() { if (wanted) printf "%s", text; text = ""; wanted = 0 }
+        $0 == "---" { flush() }
+        $0 == kind { wanted = 1 }
+        { text = text $0 "\n" }
+        END { flush() }' "$out/$1" >"$out/$1.$2"
+}
 
 for values in vmberth/ci/*.yaml; do
     name=$(basename "$values" .yaml)
@@ -33,10 +46,12 @@ for values in vmberth/ci/*.yaml; do
     lacks "$name" 'helm.sh/hook'
     lacks "$name" 'caBundle:'
     lacks "$name" 'kind: Secret'
-    webhooks=$(grep -c 'failurePolicy:' "$out/$name")
+    only "$name" MutatingWebhookConfiguration
+    entries=$out/$name.MutatingWebhookConfiguration
+    webhooks=$(grep -c 'failurePolicy:' "$entries")
     # Pods and instances are kept away by label, templates by the label that their pods inherit.
-    selectors=$(grep -c 'objectSelector:' "$out/$name")
-    templates=$(grep -c 'name: template-not-opted-out' "$out/$name")
+    selectors=$(grep -c 'objectSelector:' "$entries")
+    templates=$(grep -c 'name: template-not-opted-out' "$entries")
     # Listed DaemonSets, DataVolumes and claims are there only where policy names them.
     more=0
     [ "$name" != everything ] || more=3
@@ -77,7 +92,7 @@ has everything 'values: ["edge-ns","infra","kube-system","other-vms"]'
 has everything 'kind: ServiceMonitor'
 has everything 'kind: PrometheusRule'
 has everything 'failurePolicy: Ignore'
-lacks everything 'failurePolicy: Fail'
+lacks everything.MutatingWebhookConfiguration 'failurePolicy: Fail'
 has everything 'example.org/note: kept'
 has everything 'key: node-role.kubernetes.io/control-plane'
 # ignored FILE: entries whose requests go on without us, one a line
@@ -89,10 +104,82 @@ expected='virtualmachineinstancereplicaset.vmberth.io virtualmachinepool.vmberth
 if [ "$(ignored default | xargs)" = "$expected" ]; then ok; else
     bad "default: failurePolicy Ignore of $(ignored default | xargs)"
 fi
-count() { grep -c -- "$2" "$out/$1" || true; }
-# Once in the policy; with the default also in both pods.
-if [ "$(count default 'key: cmk')" = 3 ] && [ "$(count everything 'key: cmk')" = 1 ]; then ok; else
+# Once in the policy; with the default also in the three kinds of pods.
+if [ "$(count default 'key: cmk')" = 4 ] && [ "$(count everything 'key: cmk')" = 1 ]; then ok; else
     bad "own pods: tolerations of the policy"
+fi
+
+# The exporter: what it may do follows from what it is asked for, and nothing is made by default.
+for name in default everything; do
+    only "$name" DaemonSet
+    only "$name" ClusterRole
+    only "$name" ValidatingAdmissionPolicy
+    agent=$name.DaemonSet
+    has "$agent" 'drop: [ALL]'
+    has "$agent" 'privileged: false'
+    has "$agent" 'allowPrivilegeEscalation: false'
+    has "$agent" 'readOnlyRootFilesystem: true'
+    has "$agent" 'type: RuntimeDefault'
+    has "$agent" 'supplementalGroups: [107]'
+    has "$agent" 'hostPath: {path: /}'
+    has "$agent" '--node-name=$(NODE_NAME)'
+    lacks "$agent" 'hostNetwork'
+    lacks "$agent" 'hostPID'
+    # Every mount but the directories that are wiped and the binder's is read-only.
+    mounts=$(count "$agent" 'mountPath: ')
+    writable=$((mounts - $(count "$agent" 'readOnly: true')))
+    expected=0
+    [ "$name" = default ] || expected=2
+    if [ "$writable" = "$expected" ]; then ok; else bad "$agent: $writable writable mounts"; fi
+    has "$name" 'kind: ExporterConfig'
+    has "$name" 'helm.sh/resource-policy: keep'
+    has "$name.ValidatingAdmissionPolicy" "system:serviceaccount:edge-ns:vmberth-exporter'"
+    has "$name.ValidatingAdmissionPolicy" 'authentication.kubernetes.io/node-name'
+    lacks "$name.ValidatingAdmissionPolicy" 'failurePolicy: Ignore'
+done
+has default.DaemonSet 'priorityClassName: "system-node-critical"'
+has default.DaemonSet 'maxUnavailable: 10%'
+has default.DaemonSet 'image: "ghcr.io/vmberth/exporter:0.1.0"'
+lacks default.DaemonSet 'add: ['
+lacks default.DaemonSet '--volumes-root'
+lacks default.DaemonSet '--sysfs-writable'
+lacks default.DaemonSet 'DirectoryOrCreate'
+lacks default.ClusterRole 'verbs: [create, patch]'
+lacks default.ClusterRole 'persistentvolumeclaims'
+lacks default 'name: vmberth-exporter-volumes'
+lacks default 'name: vmberth-exporter-pods'
+lacks default 'verbs: [delete]'
+lacks default 'kind: StorageClass'
+has everything.DaemonSet 'add: [DAC_OVERRIDE, LEASE]'
+has everything.DaemonSet '--volumes-root=/volumes'
+has everything.DaemonSet 'mountPath: /volumes/var/vd'
+# Only what is wiped, not what is retained.
+lacks everything.DaemonSet 'mountPath: /volumes/mnt/fast'
+has everything.DaemonSet '--sysfs-writable=/host-sys'
+has everything.DaemonSet 'type: OnDelete'
+lacks everything.DaemonSet 'rollingUpdate'
+has everything.DaemonSet 'type: spc_t'
+has everything.ClusterRole 'verbs: [create, patch]'
+has everything 'kind: StorageClass'
+has everything 'verbs: [delete]'
+volumes=everything.ValidatingAdmissionPolicy
+has "$volumes" "matches('^(/var/vd/vol|/mnt/fast/disk)(0|[1-9][0-9]{0,3})$')"
+has "$volumes" "in ['local-fast','local-vd']"
+has "$volumes" "labels[?'name'].orValue('no such label') == 'sriov-device-plugin'"
+if [ "$(count "$volumes" 'kind: ValidatingAdmissionPolicy')" = 4 ] &&
+    [ "$(count default.ValidatingAdmissionPolicy 'kind: ValidatingAdmissionPolicy')" = 2 ]; then ok; else
+    bad "exporter: number of admission policies"
+fi
+lacks minimal 'vmberth-exporter'
+lacks minimal 'CustomResourceDefinition'
+
+# The definition of NodeInventory is what the binary says.
+crd=vmberth/files/nodeinventories.yaml
+exporter=${EXPORTER:-${CARGO_TARGET_DIR:-../target}/debug/vmberth-exporter}
+if [ ! -x "$exporter" ]; then
+    echo "chart: $exporter is not built, so $crd is not compared" >&2
+elif "$exporter" --print-crd | cmp -s - "$crd"; then ok; else
+    bad "$crd is old: $exporter --print-crd > charts/$crd"
 fi
 
 # refused PATH ARGUMENT...: must fail, and name the value
@@ -166,6 +253,36 @@ refused webhook.clientCA --set webhook.clientCA=No_Name
 refused certs.overlap --set certs.overlap=soon
 refused certs.leafLifetime --set certs.leafLifetime=30d
 refused certs.resources.limits.memory --set certs.resources.limits.memory=lots
+refused exporter --set exporter.volume=x
+refused exporter.allowWipe --set-string exporter.allowWipe=yes
+volume() { path=$1; shift; refused "exporter.volumes.$path" --set-json "exporter.volumes=[$*]"; }
+volume 0 '{"directory":"/a","prefix":"vol"}'
+volume 0.directory '{"directory":"a","prefix":"vol","max":1}'
+volume 0.directory '{"directory":"/a/../b","prefix":"vol","max":1}'
+volume 0.prefix '{"directory":"/a","prefix":"b/c","max":1}'
+volume 0.max '{"directory":"/a","prefix":"vol","max":1024}'
+volume 0.storageClass '{"directory":"/a","prefix":"vol","max":1,"storageClass":"A_","capacity":"fair"}'
+volume 0 '{"directory":"/a","prefix":"vol","max":1,"storageClass":"a"}'
+volume 0.capacity '{"directory":"/a","prefix":"vol","max":1,"capacity":"lots"}'
+volume 0.filesystemOverhead '{"directory":"/a","prefix":"vol","max":1,"filesystemOverhead":1}'
+volume 0.overcommit '{"directory":"/a","prefix":"vol","max":1,"overcommit":11}'
+volume 0.overcommit '{"directory":"/a","prefix":"vol","max":1,"overcommit":"0.01"}'
+volume 0.reclaim '{"directory":"/a","prefix":"vol","max":1,"reclaim":"delete"}'
+volume 0.scratchReclaim '{"directory":"/a","prefix":"vol","max":1,"scratchReclaim":"Wipe"}'
+volume 0 '{"directory":"/a","prefix":"vol","max":1,"storageClass":"a","capacity":"fair","reclaim":"wipe"}'
+volume 0 '{"directory":"/a","prefix":"vol","max":1,"storageClass":"a","capacity":"fair","scratchReclaim":"wipe"}'
+volume 1 '{"directory":"/a","prefix":"vol","max":10},{"directory":"/a/","prefix":"vol1","max":1}'
+volume 1.directory '{"directory":"/a","prefix":"vol","max":10},{"directory":"/a/vol7/b","prefix":"c","max":1}'
+refused exporter.vfPools.0.resource --set exporter.vfPools[0].resource=cpu
+refused exporter.vfPools.0.vendors.0 --set-json 'exporter.vfPools=[{"resource":"a.io/b","vendors":[8086]}]'
+refused exporter.vfPools.1.resource --set-json 'exporter.vfPools=[{"resource":"a.io/b"},{"resource":"a.io/b"}]'
+refused exporter.devicePlugin.labels --set-json 'exporter.devicePlugin.labels={}'
+refused exporter.devicePlugin.graceSeconds --set exporter.devicePlugin.graceSeconds=0
+refused exporter.binder.0.numVFs --set-json 'exporter.binder=[{"physicalFunction":"a","numVFs":0}]'
+refused exporter.binder.0.driver --set-json 'exporter.binder=[{"physicalFunction":"a","numVFs":1,"driver":"uio"}]'
+refused exporter.binder.1.physicalFunction --set-json 'exporter.binder=[{"physicalFunction":"a","numVFs":1},{"physicalFunction":"a","numVFs":2}]'
+refused exporter.createStorageClasses.0 --set exporter.createStorageClasses[0]=A_
+refused exporter.updateStrategy.type --set exporter.updateStrategy.type=Recreate
 refused monitoring.serviceMonitor.enabled --set-string monitoring.serviceMonitor.enabled=yes
 refused 'incompatible with Kubernetes' --kube-version 1.29.0
 

@@ -14,11 +14,11 @@ set -eu
 cd "$(dirname "$0")/.."
 
 target=x86_64-unknown-linux-gnu
-names="webhook certs"
+names="webhook certs exporter"
 most_bytes=$((20 * 1024 * 1024))
 archives=${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}
 # What the binaries are made of; a change elsewhere needs no new tag.
-sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve webhook certs images"
+sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve webhook certs exporter images"
 
 say() { echo "images: $*" >&2; }
 fail() { say "$*"; exit 1; }

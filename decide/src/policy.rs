@@ -3,10 +3,10 @@
 //! How it is written, with every field: docs/policy.md. `policy/file.rs` holds the file as it is written, `check.rs` what
 //! each value must be; the JSON schema of the chart's values is made from the types in `file.rs`.
 
-mod check;
-mod file;
+pub(crate) mod check;
+pub(crate) mod file;
 mod profile;
-mod refuse;
+pub(crate) mod refuse;
 
 use std::collections::BTreeSet;
 
@@ -106,7 +106,7 @@ pub enum PlainPasswords {
     Deny,
 }
 
-/// Why a policy file is refused.
+/// Why a file is refused: the policy, or the exporter's config.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// It is no YAML.
@@ -141,20 +141,7 @@ impl Policy {
     /// # Errors
     /// With the field's path and what was expected there.
     pub fn from_yaml(text: &str) -> Result<Self, PolicyError> {
-        let value: serde_json::Value =
-            serde_saphyr::from_str(text).map_err(|error| PolicyError::Syntax {
-                message: error.to_string(),
-            })?;
-        let file: PolicyFile = serde_path_to_error::deserialize(value).map_err(|error| {
-            let path = match error.path().to_string() {
-                path if path == "." => "policy".to_owned(),
-                path => path,
-            };
-            PolicyError::Shape {
-                path,
-                message: error.inner().to_string(),
-            }
-        })?;
+        let file: PolicyFile = refuse::read(text, "policy")?;
         Self::try_from(file)
     }
 
@@ -197,6 +184,6 @@ impl Default for Policy {
 }
 
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@
 
 {{- define "vmberth.webhook" -}}{{ include "vmberth.fullname" . }}-webhook{{- end -}}
 {{- define "vmberth.certs" -}}{{ include "vmberth.fullname" . }}-certs{{- end -}}
+{{- define "vmberth.exporter" -}}{{ include "vmberth.fullname" . }}-exporter{{- end -}}
 {{- define "vmberth.tlsSecret" -}}{{ include "vmberth.fullname" . }}-webhook-tls{{- end -}}
 {{- define "vmberth.caSecret" -}}{{ include "vmberth.fullname" . }}-ca{{- end -}}
 {{- define "vmberth.configuration" -}}admission.vmberth.io{{- end -}}

@@ -6,10 +6,16 @@
 mod check;
 mod file;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+pub use crate::policy::PolicyError as ConfigError;
+use crate::policy::refuse;
+use file::ConfigFile;
 
 /// What the operator of the cluster wants of every node's agent.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,6 +28,17 @@ pub struct Config {
     pub device_plugin: DevicePlugin,
     /// Virtual functions that the agent makes and binds; empty is off.
     pub binder: Vec<Binding>,
+}
+
+impl Config {
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// With the field's path and what was expected there.
+    pub fn from_yaml(text: &str) -> Result<Self, ConfigError> {
+        let file: ConfigFile = refuse::read(text, "config")?;
+        Self::try_from(file)
+    }
 }
 
 /// Directories `<directory><prefix>0` to `<directory><prefix><max>`, both ends included, as CEEK makes them (facts: domain 2.1).

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{ClassFile, OperatorWord, PolicyFile, ProfileFile, TolerationFile, VfPoolFile};
+use super::file::{
+    ClassFile, OperatorWord, PolicyFile, ProfileFile, Scalar, TolerationFile, VfPoolFile,
+};
 use super::profile::profile;
-use super::refuse::{Checked, bad, each, ensure, unique};
+use super::refuse::{Checked, bad, each, ensure, head, unique};
 use super::{ManagedClass, Policy, PolicyError, VfPool};
 use crate::names;
 use crate::toleration::{Effect, Operator, Toleration};
@@ -17,19 +19,7 @@ impl TryFrom<PolicyFile> for Policy {
     type Error = PolicyError;
 
     fn try_from(file: PolicyFile) -> Checked<Self> {
-        let version = names::POLICY_API_VERSION;
-        ensure(
-            file.api_version == version,
-            "apiVersion",
-            &file.api_version,
-            version,
-        )?;
-        ensure(
-            file.kind == names::POLICY_KIND,
-            "kind",
-            &file.kind,
-            names::POLICY_KIND,
-        )?;
+        head(&file.api_version, &file.kind, names::POLICY_KIND)?;
 
         let default = Self::default();
         let mut exempt = default.exempt_namespaces;
@@ -153,10 +143,7 @@ pub(super) fn pages(path: &str, file: Option<String>) -> Checked<Option<Pages>> 
 
 fn pool(file: VfPoolFile, path: &str) -> Checked<VfPool> {
     let VfPoolFile { resource, network } = file;
-    // Without a prefix it is one of Kubernetes' own resources, and no device plugin's.
-    let fits = resource.contains('/') && names::is_qualified_name(&resource);
-    let expected = "a device plugin's resource, like intel.com/intel_sriov_vm";
-    ensure(fits, &format!("{path}.resource"), &resource, expected)?;
+    ensure_resource(&resource, &format!("{path}.resource"))?;
     let expected = "a NetworkAttachmentDefinition, like namespace/name or name";
     ensure(
         is_network(&network),
@@ -167,21 +154,22 @@ fn pool(file: VfPoolFile, path: &str) -> Checked<VfPool> {
     Ok(VfPool { resource, network })
 }
 
+/// Whether a device plugin can have a resource of that name.
+pub(crate) fn ensure_resource(resource: &str, path: &str) -> Checked<()> {
+    // Without a prefix it is one of Kubernetes' own resources, and no device plugin's.
+    let fits = resource.contains('/') && names::is_qualified_name(resource);
+    let expected = "a device plugin's resource, like intel.com/intel_sriov_vm";
+    ensure(fits, path, resource, expected)
+}
+
 fn class(file: ClassFile, path: &str) -> Checked<ManagedClass> {
     let expected = "the name of a StorageClass";
     let fits = names::is_dns_subdomain(&file.name);
     ensure(fits, &format!("{path}.name"), &file.name, expected)?;
-    let overhead_millionths = match file.filesystem_overhead {
-        None => CDI_OVERHEAD_MILLIONTHS,
-        Some(text) => millionths(&text.0).ok_or_else(|| {
-            let expected = "a number from 0 to below 1 with at most six decimals, like 0.06";
-            bad(
-                &format!("{path}.filesystemOverhead"),
-                Some(&text.0),
-                expected,
-            )
-        })?,
-    };
+    let overhead_millionths = overhead_millionths(
+        file.filesystem_overhead,
+        &format!("{path}.filesystemOverhead"),
+    )?;
     Ok(ManagedClass {
         name: file.name,
         default: file.default.unwrap_or(false),
@@ -191,6 +179,15 @@ fn class(file: ClassFile, path: &str) -> Checked<ManagedClass> {
         // Every import over HTTP needs it sooner or later (facts: kubevirt-cdi 4).
         require_scratch: file.require_scratch.unwrap_or(true),
     })
+}
+
+/// CDI's share of a claim for the file system, in millionths.
+pub(crate) fn overhead_millionths(share: Option<Scalar>, path: &str) -> Checked<u32> {
+    let Some(Scalar(text)) = share else {
+        return Ok(CDI_OVERHEAD_MILLIONTHS);
+    };
+    let expected = "a number from 0 to below 1 with at most six decimals, like 0.06";
+    millionths(&text).ok_or_else(|| bad(path, Some(&text), expected))
 }
 
 /// `0.06` is 60000.

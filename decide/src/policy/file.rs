@@ -181,7 +181,7 @@ pub(super) enum LabelOperatorWord {
 
 /// A text, or a number as the text that it was: `helm --set` makes numbers of digits, and texts of fractions.
 #[derive(Debug)]
-pub(super) struct Scalar(pub(super) String);
+pub(crate) struct Scalar(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,7 +1,7 @@
 //! The JSON schema of `values.policy`, made from the types of the file. helm refuses by it what the webhook would refuse
-//! at start, with the same path.
+//! at start, with the same path. The schema of `values.exporter` is made by the same functions (`node/config/schema.rs`).
 //!
-//! `UPDATE_FIXTURES=1 cargo test -p vmberth-decide schema` writes it into the chart.
+//! `UPDATE_FIXTURES=1 cargo test -p vmberth-decide schema` writes both into the chart.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -14,43 +14,43 @@ use crate::pages::PageSize;
 use crate::wish::{MAX_VFS, Pages};
 
 /// RFC 1123 label.
-pub(super) const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+pub(crate) const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 /// A label's value, or the part of its name after the prefix.
-pub(super) const NAME: &str = "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+pub(crate) const NAME: &str = "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
 /// A label that leaves room for KubeVirt's `-access-cred` behind it.
-pub(super) const CREDENTIAL: &str = "^[a-z0-9]([-a-z0-9]{0,49}[a-z0-9])?$";
+pub(crate) const CREDENTIAL: &str = "^[a-z0-9]([-a-z0-9]{0,49}[a-z0-9])?$";
 /// A share of one with at most six decimals.
-pub(super) const SHARE: &str = "^0(\\.[0-9]{1,6})?$";
+pub(crate) const SHARE: &str = "^0(\\.[0-9]{1,6})?$";
 
 /// RFC 1123 subdomain.
-pub(super) fn subdomain() -> String {
+pub(crate) fn subdomain() -> String {
     let label = inner(LABEL);
     format!("^{label}(\\.{label})*$")
 }
 
 /// Kubernetes' qualified name.
-pub(super) fn qualified_name() -> String {
+pub(crate) fn qualified_name() -> String {
     format!("^({}/)?{}$", inner(&subdomain()), inner(NAME))
 }
 
 /// A device plugin's resource.
-pub(super) fn resource() -> String {
+pub(crate) fn resource() -> String {
     format!("^{}/{}$", inner(&subdomain()), inner(NAME))
 }
 
 /// `namespace/name`.
-pub(super) fn object() -> String {
+pub(crate) fn object() -> String {
     format!("^{}/{}$", inner(LABEL), inner(&subdomain()))
 }
 
 /// `namespace/name` or `name`.
-pub(super) fn network() -> String {
+pub(crate) fn network() -> String {
     format!("^({}/)?{}$", inner(LABEL), inner(&subdomain()))
 }
 
 /// The pattern, or nothing.
-pub(super) fn maybe(pattern: &str) -> String {
+pub(crate) fn maybe(pattern: &str) -> String {
     format!("^({})?$", inner(pattern))
 }
 
@@ -59,7 +59,7 @@ fn inner(pattern: &str) -> &str {
 }
 
 /// Every wish for pages.
-pub(super) fn pages() -> Vec<String> {
+pub(crate) fn pages() -> Vec<String> {
     let sizes = PageSize::ALL.map(Pages::Of);
     let all = [Pages::None].into_iter().chain(sizes);
     all.map(|pages| pages.to_string()).collect()
@@ -69,7 +69,7 @@ pub(super) fn pages() -> Vec<String> {
 macro_rules! stand_in {
     ($name:ident, $schema:tt) => {
         #[derive(Debug)]
-        pub(super) struct $name;
+        pub(crate) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -107,21 +107,21 @@ stand_in!(Labels, {
 });
 
 /// The annotation `vmberth.io/vfs`.
-pub(super) fn vfs() -> String {
+pub(crate) fn vfs() -> String {
     let count = "([0-9]|[12][0-9]|3[0-2])";
     let one = format!("{}={count}", inner(&network()));
     format!("^({count}|{one}(,{one})*)$")
 }
 
-/// What the chart's schema says of `policy`.
-fn of_policy() -> Value {
+/// What the chart's schema says of a file that is written as `F`.
+pub(crate) fn of<F: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
     let mut schema = settings
         .into_generator()
-        .into_root_schema_for::<PolicyFile>()
+        .into_root_schema_for::<F>()
         .to_value();
     tidy(&mut schema);
     schema
@@ -179,34 +179,58 @@ fn tidy_fields(fields: &mut Map<String, Value>) {
     }
 }
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/vmberth");
+pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/vmberth");
 
-#[test]
-fn the_schema_of_the_chart_is_made_from_the_types() {
+/// Compares one part of the chart's schema with what the types say, or writes it.
+pub(crate) fn compare(pointer: &str, expected: &Value) {
+    // Two tests may write, each its part.
+    static WRITES: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let file = format!("{CHART}/values.schema.json");
-    let chart = std::fs::read_to_string(&file).unwrap();
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
-        std::fs::write(file, with_policy(&chart)).unwrap();
+        let _alone = WRITES.lock().unwrap();
+        let chart = std::fs::read_to_string(&file).unwrap();
+        let name = pointer.rsplit('/').next().unwrap();
+        std::fs::write(file, replaced(&chart, name, expected)).unwrap();
         return;
     }
-    let chart: Value = serde_json::from_str(&chart).unwrap();
+    let chart: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     // No assert_eq: two whole schemas tell nobody what to do.
-    let same = chart["properties"]["policy"] == of_policy();
+    let same = chart.pointer(pointer) == Some(expected);
     assert!(
         same,
         "UPDATE_FIXTURES=1 cargo test -p vmberth-decide schema, and read the diff"
     );
 }
 
-/// The chart's schema with its part on the policy replaced; every other line stays as people wrote it.
-fn with_policy(chart: &str) -> String {
-    let (before, rest) = chart.split_once("\n    \"policy\": {").unwrap();
+/// The chart's schema with one part replaced; every other line stays as people wrote it.
+fn replaced(chart: &str, name: &str, part: &Value) -> String {
+    let (before, rest) = chart.split_once(&format!("\n    \"{name}\": {{")).unwrap();
     let (_, after) = rest.split_once("\n    },").unwrap();
-    let policy = serde_json::to_string_pretty(&of_policy()).unwrap();
-    format!(
-        "{before}\n    \"policy\": {}{after}",
-        policy.replace('\n', "\n    ") + ","
-    )
+    let part = serde_json::to_string_pretty(part).unwrap();
+    let part = part.replace('\n', "\n    ");
+    format!("{before}\n    \"{name}\": {part},{after}")
+}
+
+/// Names of all fields that a page must describe and does not.
+pub(crate) fn undocumented(schema: &Value, page: &str) -> Vec<String> {
+    fn fields(schema: &Value, found: &mut Vec<String>) {
+        let own = schema["properties"].as_object().into_iter().flatten();
+        for (name, schema) in own {
+            found.push(format!("`{name}`"));
+            fields(schema, found);
+            fields(&schema["items"], found);
+        }
+    }
+    let page = std::fs::read_to_string(format!("{CHART}/../../docs/{page}")).unwrap();
+    let mut found = Vec::new();
+    fields(schema, &mut found);
+    found.retain(|name| !page.contains(name));
+    found
+}
+
+#[test]
+fn the_schema_of_the_chart_is_made_from_the_types() {
+    compare("/properties/policy", &of::<PolicyFile>());
 }
 
 fn policy_of(values: &str) -> Policy {
@@ -229,17 +253,6 @@ fn what_the_chart_is_tried_with_is_accepted() {
 
 #[test]
 fn every_field_stands_in_the_documentation() {
-    fn fields(schema: &Value, found: &mut Vec<String>) {
-        let own = schema["properties"].as_object().into_iter().flatten();
-        for (name, schema) in own {
-            found.push(format!("`{name}`"));
-            fields(schema, found);
-            fields(&schema["items"], found);
-        }
-    }
-    let page = std::fs::read_to_string(format!("{CHART}/../../docs/policy.md")).unwrap();
-    let mut found = Vec::new();
-    fields(&of_policy(), &mut found);
-    found.retain(|name| !page.contains(name));
-    assert!(found.is_empty(), "docs/policy.md lacks {found:?}");
+    let lacking = undocumented(&of::<PolicyFile>(), "policy.md");
+    assert!(lacking.is_empty(), "docs/policy.md lacks {lacking:?}");
 }
