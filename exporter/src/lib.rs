@@ -26,6 +26,8 @@ pub mod run;
 pub mod scan;
 pub mod sysfs;
 pub mod table;
+#[doc(hidden)]
+pub mod tree;
 pub mod wake;
 pub mod watch;
 pub mod wipe;

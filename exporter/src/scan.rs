@@ -1,1 +1,66 @@
-//! Part of the agent.
+//! Reads a node: files below the host's root become [`Facts`].
+//!
+//! Nothing is written, nothing is judged, and nothing outside the root is looked at, whatever a link says. What can't be
+//! read becomes a [`vmberth_decide::node::facts::Problem`] with its path and what the system says of it; a scan never
+//! fails. It blocks (sysfs asks drivers, file systems ask disks), so that it belongs on a thread of its own. One file per
+//! subject; each read is bounded.
+
+mod disk;
+mod file_systems;
+mod functions;
+mod groups;
+mod interfaces;
+mod machine;
+mod mounts;
+mod pages;
+mod read;
+mod routes;
+mod volumes;
+
+use std::path::Path;
+
+use vmberth_decide::node::config::Config;
+use vmberth_decide::node::facts::{Area, Facts, Problem};
+
+use read::Host;
+
+/// Reads everything below `root` but the kubelet's socket, which [`crate::kubelet`] asks.
+#[must_use]
+pub fn scan(root: &Path, config: &Config) -> Facts {
+    let host = match Host::at(root) {
+        Ok(host) => host,
+        Err(error) => return nothing(root, &error),
+    };
+    let mounts = mounts::read(&host);
+    let volumes = volumes::read(&host, config, &mounts);
+    let file_systems = file_systems::read(&host, &volumes, &mounts);
+    Facts {
+        file_systems,
+        volumes,
+        functions: functions::read(&host),
+        pages: pages::read(&host),
+        kubelet: None,
+        machine: machine::read(&host),
+        problems: host.problems(),
+    }
+}
+
+/// A node whose root can't be opened: every subject has the same problem.
+fn nothing(root: &Path, error: &std::io::Error) -> Facts {
+    let areas = [
+        Area::Volumes,
+        Area::FileSystems,
+        Area::Functions,
+        Area::Pages,
+        Area::Machine,
+    ];
+    let problem = |area| Problem {
+        area,
+        path: "/".to_owned(),
+        reason: format!("the host's root {}: {error}", root.display()),
+    };
+    Facts {
+        problems: areas.map(problem).to_vec(),
+        ..Facts::default()
+    }
+}

@@ -129,7 +129,7 @@ impl DirectoryFacts {
 /// Files of a volume that are not its disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Foreign {
-    /// How many entries.
+    /// How many entries; [`Foreign::MOST`] means so many or more.
     pub count: u64,
     /// Names of the first few, sorted; never more than [`Foreign::NAMED`].
     pub names: Vec<String>,
@@ -138,6 +138,8 @@ pub struct Foreign {
 impl Foreign {
     /// So many are named.
     pub const NAMED: usize = 3;
+    /// So many are counted, and no more.
+    pub const MOST: u64 = 1_000;
 }
 
 /// A VM's disk.

@@ -1,0 +1,106 @@
+//! The machine: what it takes to run VMs, and the policies of its kubelet.
+
+use std::io;
+
+use rustix::fs::FileType;
+use serde::Deserialize;
+use vmberth_decide::node::facts::{Area, MachineFacts};
+
+use super::read::{FILE, Host, if_there};
+
+const CPUINFO: &str = "/proc/cpuinfo";
+const CMDLINE: &str = "/proc/cmdline";
+const KVM: &str = "/dev/kvm";
+const GROUPS: &str = "/sys/kernel/iommu_groups";
+const KUBELET: &str = "/var/lib/kubelet";
+/// Arguments of the kernel about huge pages (admin-guide/kernel-parameters.txt).
+const HUGEPAGE_ARGUMENTS: [&str; 4] = [
+    "default_hugepagesz",
+    "hugepagesz",
+    "hugepages",
+    "hugetlb_cma",
+];
+/// Policy of a topology manager that nobody configured (kubelet.config.k8s.io/v1beta1).
+const DEFAULT_TOPOLOGY: &str = "none";
+
+/// A manager's checkpoint (k8s.io/kubernetes 1.33, pkg/kubelet/cm/{cpumanager,memorymanager}/state/checkpoint.go).
+#[derive(Deserialize)]
+struct State {
+    #[serde(rename = "policyName")]
+    policy: String,
+}
+
+/// The kubelet's configuration, as far as it is read here.
+#[derive(Deserialize)]
+struct Configuration {
+    #[serde(rename = "topologyManagerPolicy")]
+    topology: Option<String>,
+}
+
+/// Reads it.
+pub(super) fn read(host: &Host) -> MachineFacts {
+    let command_line = noted(host, CMDLINE, host.text(CMDLINE, FILE)).unwrap_or_default();
+    let groups = noted(host, GROUPS, if_there(host.names(GROUPS))).flatten();
+    let kvm = noted(host, KVM, host.kind(KVM)).flatten();
+    MachineFacts {
+        virtualization: virtualization(host),
+        kvm: kvm == Some(FileType::CharacterDevice),
+        iommu: groups.is_some_and(|groups| !groups.is_empty()),
+        isolated_cpus: arguments(&command_line)
+            .filter_map(|(_, argument)| argument.strip_prefix("isolcpus="))
+            .next_back()
+            .map(str::to_owned),
+        hugepage_arguments: arguments(&command_line)
+            .filter(|(key, _)| HUGEPAGE_ARGUMENTS.contains(key))
+            .map(|(_, argument)| argument.to_owned())
+            .collect(),
+        cpu_manager: manager(host, "cpu_manager_state"),
+        memory_manager: manager(host, "memory_manager_state"),
+        topology_manager: topology(host),
+    }
+}
+
+fn noted<T>(host: &Host, path: &str, result: io::Result<T>) -> Option<T> {
+    host.noted(Area::Machine, path, result)
+}
+
+/// The flag of the first processor; the others are not read.
+fn virtualization(host: &Host) -> Option<String> {
+    let start = noted(host, CPUINFO, host.start(CPUINFO, FILE))?;
+    let text = String::from_utf8_lossy(&start);
+    let flags = text.lines().find(|line| line.starts_with("flags"))?;
+    let (_, flags) = flags.split_once(':')?;
+    flags
+        .split_ascii_whitespace()
+        .find(|flag| matches!(*flag, "vmx" | "svm"))
+        .map(str::to_owned)
+}
+
+/// Arguments of the kernel with their keys, in order.
+fn arguments(command_line: &str) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+    command_line.split_ascii_whitespace().map(|argument| {
+        let key = argument.split_once('=').map_or(argument, |(key, _)| key);
+        (key, argument)
+    })
+}
+
+/// Policy of the CPU or memory manager.
+fn manager(host: &Host, file: &str) -> Option<String> {
+    let path = format!("{KUBELET}/{file}");
+    let text = noted(host, &path, if_there(host.text(&path, FILE))).flatten()?;
+    let state = serde_json::from_str(&text).map_err(io::Error::other);
+    noted(host, &path, state).map(|state: State| state.policy)
+}
+
+/// Policy of the topology manager.
+fn topology(host: &Host) -> Option<String> {
+    let path = format!("{KUBELET}/config.yaml");
+    let text = noted(host, &path, if_there(host.text(&path, FILE))).flatten()?;
+    let configuration = serde_saphyr::from_str(&text).map_err(|error| {
+        let error = error.to_string();
+        io::Error::other(error.lines().next().unwrap_or("not YAML").to_owned())
+    });
+    let configuration: Configuration = noted(host, &path, configuration)?;
+    let policy = configuration.topology.filter(|policy| !policy.is_empty());
+    Some(policy.unwrap_or_else(|| DEFAULT_TOPOLOGY.to_owned()))
+}

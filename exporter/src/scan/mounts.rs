@@ -1,0 +1,151 @@
+//! Mounts of the node's first process, from proc's mountinfo (proc_pid_mountinfo(5)).
+
+use std::collections::BTreeSet;
+
+use vmberth_decide::node::facts::{Area, Device};
+
+use super::read::{Host, TABLE, excerpt};
+
+const PATH: &str = "/proc/1/mountinfo";
+
+/// All mounts, in the order of the file.
+pub(super) struct Mounts(Vec<Mount>);
+
+/// One mount.
+pub(super) struct Mount {
+    pub(super) device: Device,
+    /// Path within the file system that is mounted.
+    root: String,
+    /// Where it is mounted.
+    pub(super) point: String,
+    /// Type of the file system.
+    pub(super) kind: String,
+    /// This mount can't be written through.
+    pub(super) read_only: bool,
+    /// The file system can't be written, by whatever mount; after an error, for instance.
+    pub(super) file_system_read_only: bool,
+    /// UID of the pod that the kubelet made it for.
+    pod: Option<String>,
+}
+
+/// Reads them. Without them nobody knows who uses a volume and what is mounted where, so that both have a problem.
+pub(super) fn read(host: &Host) -> Mounts {
+    let note = |reason: &dyn std::fmt::Display| {
+        host.note(Area::Volumes, PATH, reason);
+        host.note(Area::FileSystems, PATH, reason);
+    };
+    let text = host
+        .text(PATH, TABLE)
+        .inspect_err(|error| note(error))
+        .unwrap_or_default();
+    let mut mounts = Vec::new();
+    for line in text.lines() {
+        match parse(line) {
+            Some(mount) => mounts.push(mount),
+            None => note(&format!("expected a mount, found {}", excerpt(line))),
+        }
+    }
+    Mounts(mounts)
+}
+
+impl Mounts {
+    /// The mount through which a path of the node is reached. The device decides between mounts that hide each other;
+    /// btrfs has other device numbers for its subvolumes than mountinfo says, so that it is a wish only.
+    pub(super) fn reaching(&self, path: &str, device: Device) -> Option<&Mount> {
+        let covering = || self.0.iter().filter(|mount| is_within(path, &mount.point));
+        let deepest = |mount: &&Mount| mount.point.len();
+        covering()
+            .filter(|mount| mount.device == device)
+            .max_by_key(deepest)
+            .or_else(|| covering().max_by_key(deepest))
+    }
+
+    /// Where a file system is mounted that holds a path: the mount nearest to the root.
+    pub(super) fn first_place(&self, path: &str, device: Device) -> Option<&Mount> {
+        self.0
+            .iter()
+            .filter(|mount| mount.device == device && is_within(path, &mount.point))
+            .min_by_key(|mount| mount.point.len())
+            .or_else(|| self.reaching(path, device))
+    }
+
+    /// Pods that the kubelet has mounted a directory for, or something below it (subPath): bind mounts of the same place
+    /// of the same file system.
+    pub(super) fn pods_with(&self, path: &str, device: Device) -> BTreeSet<String> {
+        let Some(reaching) = self.reaching(path, device) else {
+            return BTreeSet::new();
+        };
+        let rest = path.strip_prefix(&reaching.point).unwrap_or_default();
+        let place = format!("{}/{}", reaching.root, rest.trim_start_matches('/'));
+        let place = format!("/{}", place.trim_matches('/'));
+        self.0
+            .iter()
+            .filter(|mount| mount.device == reaching.device && is_within(&mount.root, &place))
+            .filter_map(|mount| mount.pod.clone())
+            .collect()
+    }
+}
+
+/// `path` is `directory` or below it.
+fn is_within(path: &str, directory: &str) -> bool {
+    let directory = directory.trim_end_matches('/');
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// `36 35 98:0 /root /point rw,noatime master:1 - ext4 /dev/sda1 rw,errors=continue`, with any number of words before the
+/// dash.
+fn parse(line: &str) -> Option<Mount> {
+    let (mount, file_system) = line.split_once(" - ")?;
+    let mut mount = mount.split(' ').skip(2);
+    let (major, minor) = mount.next()?.split_once(':')?;
+    let root = unescaped(mount.next()?);
+    let point = unescaped(mount.next()?);
+    let options = mount.next()?;
+    let mut file_system = file_system.split(' ');
+    let kind = unescaped(file_system.next()?);
+    let super_options = file_system.nth(1)?;
+    let read_only = |options: &str| options.split(',').any(|option| option == "ro");
+    Some(Mount {
+        device: Device {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+        },
+        pod: pod_of(&point),
+        root,
+        point,
+        kind,
+        read_only: read_only(options),
+        file_system_read_only: read_only(super_options),
+    })
+}
+
+/// The pod of `…/pods/<uid>/volumes/…` or `…/pods/<uid>/volume-subpaths/…`, which the kubelet mounts volumes at, whatever its
+/// root directory is (k8s.io/kubernetes 1.33, pkg/kubelet/kubelet_getters.go).
+fn pod_of(point: &str) -> Option<String> {
+    let parts: Vec<&str> = point.split('/').collect();
+    parts.windows(3).find_map(|window| match window {
+        &["pods", uid, "volumes" | "volume-subpaths" | "volumeDevices"] => Some(uid.to_owned()),
+        _ => None,
+    })
+}
+
+/// Blank, tab, line feed and backslash stand there as `\040` and the like.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let octal = tail
+            .get(..3)
+            .filter(|_| first == b'\\')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(octal.unwrap_or(first));
+        rest = if octal.is_some() {
+            tail.get(3..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
