@@ -29,3 +29,6 @@ pub mod table;
 pub mod wake;
 pub mod watch;
 pub mod wipe;
+
+#[cfg(test)]
+mod fake;
