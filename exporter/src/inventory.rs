@@ -1,1 +1,258 @@
-//! Part of the agent.
+//! The kind `NodeInventory` and its CustomResourceDefinition, both made from [`NodeInventoryStatus`].
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, CustomResourceDefinition, JSONSchemaProps,
+    JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::{CustomResource, CustomResourceExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vmberth_decide::inventory::NodeInventoryStatus;
+use vmberth_decide::node::assess::ConditionKind;
+
+/// Fields that are wished for: none. An inventory says what there is.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, CustomResource, Serialize, Deserialize, JsonSchema,
+)]
+#[kube(
+    group = "vmberth.io",
+    version = "v1alpha1",
+    kind = "NodeInventory",
+    plural = "nodeinventories",
+    singular = "nodeinventory",
+    shortname = "nodeinv",
+    status = "NodeInventoryStatus",
+    no_spec,
+    derive = "PartialEq",
+    doc = "What a node has for VMs: volumes, virtual functions, huge pages. Written by vmberth's exporter on that node, and by nobody else."
+)]
+pub struct NoWishes {}
+
+/// Columns of `kubectl get`: name, field of the summary, what it says.
+const TOTALS: [(&str, &str, &str); 5] = [
+    ("Volumes", "volumes", "Free and all local volumes."),
+    ("VFs", "vfs", "Free and all virtual functions."),
+    ("2Mi", "pages2Mi", "Free and all huge pages of 2Mi."),
+    ("1Gi", "pages1Gi", "Free and all huge pages of 1Gi."),
+    (
+        "Disk-Free",
+        "diskFree",
+        "Bytes free for new disks after every promise is kept.",
+    ),
+];
+
+/// Columns: name, condition, 1 if it is shown with `-o wide` only.
+const CONDITIONS: [(&str, ConditionKind, i32); 6] = [
+    ("Ready", ConditionKind::VolumesHealthy, 0),
+    ("Disk-Pressure", ConditionKind::DiskPressure, 1),
+    ("Plugin-In-Sync", ConditionKind::DevicePluginInSync, 1),
+    ("Pages-In-Sync", ConditionKind::HugePagesInSync, 1),
+    ("PVs-In-Sync", ConditionKind::PvsInSync, 1),
+    ("VMs-Can-Run", ConditionKind::VirtualizationReady, 1),
+];
+
+/// The CustomResourceDefinition, as the chart ships it.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = NodeInventory::crd();
+    for version in &mut crd.spec.versions {
+        version.additional_printer_columns = Some(columns());
+    }
+    let schemas = crd.spec.versions.iter_mut();
+    let schemas =
+        schemas.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    schemas.for_each(plain);
+    crd
+}
+
+fn columns() -> Vec<CustomResourceColumnDefinition> {
+    let text =
+        |name: &str, json_path, description: String, priority| CustomResourceColumnDefinition {
+            name: name.to_owned(),
+            json_path,
+            description: Some(description),
+            priority: Some(priority),
+            type_: "string".to_owned(),
+            format: None,
+        };
+    let totals = TOTALS.map(|(name, field, says)| {
+        text(name, format!(".status.summary.{field}"), says.to_owned(), 0)
+    });
+    let conditions = CONDITIONS.map(|(name, kind, priority)| {
+        let path = format!(
+            ".status.conditions[?(@.type==\"{}\")].status",
+            kind.as_str()
+        );
+        text(
+            name,
+            path,
+            format!("Condition {}.", kind.as_str()),
+            priority,
+        )
+    });
+    let age = CustomResourceColumnDefinition {
+        name: "Age".to_owned(),
+        json_path: ".metadata.creationTimestamp".to_owned(),
+        type_: "date".to_owned(),
+        ..CustomResourceColumnDefinition::default()
+    };
+    totals.into_iter().chain(conditions).chain([age]).collect()
+}
+
+/// Brings a schema into the form that the API server takes without a warning: it knows no unsigned formats; nothing of
+/// ours is ever null, and nothing has to be filled in, since the exporter writes every field that has a value.
+fn plain(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.default = None;
+    if matches!(schema.format.as_deref(), Some("uint32" | "uint64")) {
+        schema.format = Some("int64".to_owned());
+        schema.minimum = Some(0.0);
+    }
+    for property in schema
+        .properties
+        .iter_mut()
+        .flat_map(|all| all.values_mut())
+    {
+        plain(property);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(item)) => plain(item),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(plain),
+        None => {}
+    }
+    match &mut schema.additional_properties {
+        Some(JSONSchemaPropsOrBool::Schema(values)) => plain(values),
+        Some(JSONSchemaPropsOrBool::Bool(_)) | None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use vmberth_decide::inventory::{Condition, Volume, VolumeState};
+
+    use super::*;
+
+    fn schema() -> Value {
+        let crd = serde_json::to_value(crd()).unwrap();
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    }
+
+    /// Every schema in a schema, with its path.
+    fn all(path: &str, schema: &Value, into: &mut Vec<(String, Value)>) {
+        into.push((path.to_owned(), schema.clone()));
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        properties.for_each(|(name, property)| all(&format!("{path}.{name}"), property, into));
+        if schema["items"].is_object() {
+            all(&format!("{path}[]"), &schema["items"], into);
+        }
+    }
+
+    #[test]
+    fn schema_is_structural_and_known_to_the_api_server() {
+        let mut schemas = Vec::new();
+        all("", &schema(), &mut schemas);
+        assert!(schemas.len() > 60, "{}", schemas.len());
+        for (path, schema) in schemas {
+            // apiextensions.k8s.io/v1, "structural schema": every part has a type, and nothing but plain keywords.
+            assert!(schema["type"].is_string(), "{path}: {schema}");
+            for keyword in [
+                "oneOf", "anyOf", "allOf", "not", "nullable", "default", "$ref",
+            ] {
+                assert!(schema.get(keyword).is_none(), "{path}: {keyword}");
+            }
+            if schema["type"] == "integer" {
+                assert_eq!(schema["format"], "int64", "{path}");
+                assert_eq!(schema["minimum"], 0.0, "{path}");
+            }
+            if schema["type"] == "array" {
+                assert!(
+                    schema["x-kubernetes-list-type"].is_string()
+                        || path.matches("[]").count() > 0
+                        || path.ends_with("interfaces"),
+                    "{path}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_no_spec_and_a_status_of_its_own() {
+        let schema = schema();
+        assert!(schema["properties"].get("spec").is_none());
+        assert!(schema["properties"]["status"]["properties"]["summary"].is_object());
+        let crd = crd();
+        assert_eq!(
+            crd.metadata.name.as_deref(),
+            Some("nodeinventories.vmberth.io")
+        );
+        assert_eq!(crd.spec.scope, "Cluster");
+        let subresources = crd.spec.versions[0].subresources.as_ref().unwrap();
+        assert!(subresources.status.is_some());
+    }
+
+    #[test]
+    fn states_are_an_enumeration() {
+        let state = &schema()["properties"]["status"]["properties"]["volumes"]["items"]["properties"]
+            ["state"];
+        let names = VolumeState::ALL.map(VolumeState::as_str);
+        let listed: Vec<&str> = state["enum"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        assert_eq!(listed, names);
+    }
+
+    #[test]
+    fn columns_name_fields_that_exist() {
+        let status = NodeInventoryStatus::default();
+        let status = serde_json::to_value(status).unwrap();
+        let columns = crd().spec.versions[0]
+            .additional_printer_columns
+            .clone()
+            .unwrap();
+        let names: Vec<&str> = columns
+            .iter()
+            .filter(|c| c.priority.unwrap_or(0) == 0)
+            .map(|c| c.name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            ["Volumes", "VFs", "2Mi", "1Gi", "Disk-Free", "Ready", "Age"]
+        );
+        for column in columns {
+            if let Some(field) = column.json_path.strip_prefix(".status.summary.") {
+                assert!(status["summary"][field].is_string(), "{field}: {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn inventory_is_written_without_spec_and_read_back() {
+        let mut inventory = NodeInventory::new("edge1", NoWishes {});
+        inventory.status = Some(NodeInventoryStatus {
+            volumes: vec![Volume {
+                name: "vol0".to_owned(),
+                ..Volume::default()
+            }],
+            conditions: vec![Condition::default()],
+            ..NodeInventoryStatus::default()
+        });
+        let written = serde_json::to_value(&inventory).unwrap();
+        assert!(written.get("spec").is_none());
+        assert_eq!(written["kind"], "NodeInventory");
+        assert_eq!(
+            serde_json::from_value::<NodeInventory>(written).unwrap(),
+            inventory
+        );
+        let bare = json!({"apiVersion": "vmberth.io/v1alpha1", "kind": "NodeInventory", "metadata": {"name": "x"}});
+        assert_eq!(
+            serde_json::from_value::<NodeInventory>(bare)
+                .unwrap()
+                .status,
+            None
+        );
+    }
+}

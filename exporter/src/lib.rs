@@ -31,3 +31,6 @@ pub mod tree;
 pub mod wake;
 pub mod watch;
 pub mod wipe;
+
+#[cfg(test)]
+mod fake;

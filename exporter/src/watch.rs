@@ -1,1 +1,221 @@
-//! Part of the agent.
+//! What the API server says of this node: the node itself, its pods, its local volumes; watched, so that a round asks
+//! for nothing.
+//!
+//! Objects become [`vmberth_decide::node::cluster`]'s types at once and are dropped. While the API server is away, what
+//! was known last stays.
+
+mod state;
+mod translate;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use axum::http::Request;
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1 as core;
+use kube::client::Body;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use vmberth_decide::node::cluster;
+use vmberth_serve::ready::{Condition, Ready};
+
+use crate::metrics::{Metrics, WatchMetrics};
+
+pub use state::ClusterState;
+use state::{Known, Table};
+
+/// Objects of one page of a list: of all the cluster's volumes, few are of this node, and only a page at a time is in
+/// memory.
+const PAGE: u32 = 100;
+
+/// The three watches of one node.
+#[derive(Debug)]
+pub struct Watches {
+    node: Sink,
+    pods: Sink,
+    volumes: Sink,
+}
+
+/// Where what one watch sees goes.
+#[derive(Debug)]
+struct Sink {
+    state: Arc<ClusterState>,
+    /// Holds as soon as the first list is complete.
+    listed: Condition,
+    metrics: WatchMetrics,
+}
+
+/// What is kept of a kind of objects, and where; `None` if nothing is kept of this one.
+struct Kept<K, V> {
+    table: fn(&mut Known) -> &mut Table<V>,
+    value: fn(&K, &ClusterState) -> Option<V>,
+}
+
+const NODES: Kept<core::Node, cluster::Node> = Kept {
+    table: |known| &mut known.nodes,
+    value: |node, _| Some(translate::node(node)),
+};
+
+const PODS: Kept<core::Pod, cluster::Pod> = Kept {
+    table: |known| &mut known.pods,
+    value: |pod, _| Some(translate::pod(pod)),
+};
+
+const VOLUMES: Kept<core::PersistentVolume, cluster::PersistentVolume> = Kept {
+    table: |known| &mut known.volumes,
+    value: |volume, state| {
+        let volume = translate::volume(volume);
+        state.is_of_this_node(&volume).then_some(volume)
+    },
+};
+
+impl Watches {
+    /// Watches that write into this state. Not ready before the first list of each is complete.
+    #[must_use]
+    pub fn new(state: &Arc<ClusterState>, ready: &Ready, metrics: &Metrics) -> Self {
+        let sink = |resource| Sink {
+            state: Arc::clone(state),
+            listed: ready.condition(resource),
+            metrics: metrics.watch(resource),
+        };
+        Self {
+            node: sink("nodes"),
+            pods: sink("pods"),
+            volumes: sink("persistentvolumes"),
+        }
+    }
+
+    /// Follows node, pods and volumes, for ever.
+    pub async fn follow(&self, client: &Client) {
+        tokio::join!(
+            self.follow_node(client),
+            self.follow_pods(client),
+            self.follow_volumes(client),
+        );
+    }
+
+    async fn follow_node(&self, client: &Client) {
+        let api: Api<core::Node> = Api::all(heard_by(client, &self.node.metrics));
+        let ours = format!("metadata.name={}", self.node.state.node_name());
+        let events = watch(api, watcher::Config::default().fields(&ours)).default_backoff();
+        follow(events, &NODES, &self.node).await;
+    }
+
+    async fn follow_pods(&self, client: &Client) {
+        let api: Api<core::Pod> = Api::all(heard_by(client, &self.pods.metrics));
+        let ours = format!("spec.nodeName={}", self.pods.state.node_name());
+        let config = watcher::Config::default().fields(&ours).page_size(PAGE);
+        follow(watch(api, config).default_backoff(), &PODS, &self.pods).await;
+    }
+
+    /// Which volumes are of this node depends on its hostname: with another one, all are listed again.
+    async fn follow_volumes(&self, client: &Client) {
+        let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.volumes.metrics));
+        let mut hostname = self.volumes.state.hostname();
+        // A list without the hostname would miss the volumes of others, and say that it is complete.
+        if hostname.wait_for(Option::is_some).await.is_err() {
+            return;
+        }
+        loop {
+            let config = watcher::Config::default().page_size(PAGE);
+            let events = watch(api.clone(), config).default_backoff();
+            tokio::select! {
+                () = follow(events, &VOLUMES, &self.volumes) => {}
+                _ = hostname.changed() => tracing::info!("the node's hostname changed; volumes are listed again"),
+            }
+        }
+    }
+}
+
+/// The same client, whose good answers are counted as signs of life: of a watch in which nothing happens, nothing else
+/// is heard.
+fn heard_by(client: &Client, metrics: &WatchMetrics) -> Client {
+    let (inner, metrics) = (client.clone(), metrics.clone());
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (inner, metrics) = (inner.clone(), metrics.clone());
+        async move {
+            let answer = inner.send(request).await;
+            if answer.as_ref().is_ok_and(|it| it.status().is_success()) {
+                metrics.answered();
+            }
+            answer
+        }
+    });
+    Client::new(service, client.default_namespace())
+}
+
+/// Brings every event into the table, for ever.
+async fn follow<K, V>(
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    kept: &Kept<K, V>,
+    sink: &Sink,
+) where
+    K: Resource + Clone + Debug + DeserializeOwned,
+    V: PartialEq,
+{
+    let mut fresh = BTreeMap::new();
+    let mut told = String::new();
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => fresh = BTreeMap::new(),
+            Ok(Event::InitApply(object)) => {
+                if let Some(value) = (kept.value)(&object, &sink.state) {
+                    fresh.insert(key_of(&object), value);
+                }
+            }
+            Ok(Event::InitDone) => {
+                let fresh = std::mem::take(&mut fresh);
+                sink.state
+                    .change(|known| replace((kept.table)(known), fresh));
+                sink.listed.set(true);
+                told.clear();
+            }
+            Ok(Event::Apply(object)) => {
+                let value = (kept.value)(&object, &sink.state);
+                let set = |known: &mut Known| set((kept.table)(known), key_of(&object), value);
+                sink.state.change(set);
+            }
+            Ok(Event::Delete(object)) => {
+                let set = |known: &mut Known| set((kept.table)(known), key_of(&object), None);
+                sink.state.change(set);
+            }
+            Err(error) => {
+                sink.metrics.interrupted();
+                let text = error.to_string();
+                if told != text {
+                    tracing::warn!(error = text, "watch interrupted; tried again");
+                    told = text;
+                }
+            }
+        }
+    }
+}
+
+/// True if that changed anything.
+fn replace<V: PartialEq>(table: &mut Table<V>, fresh: Table<V>) -> bool {
+    let before = std::mem::replace(table, fresh);
+    before != *table
+}
+
+/// True if that changed anything: most changes of an object are none of what is kept, like a node's heartbeats.
+fn set<V: PartialEq>(table: &mut Table<V>, key: state::Key, value: Option<V>) -> bool {
+    match value {
+        Some(value) if table.get(&key) == Some(&value) => false,
+        Some(value) => {
+            table.insert(key, value);
+            true
+        }
+        None => table.remove(&key).is_some(),
+    }
+}
+
+fn key_of(object: &impl ResourceExt) -> state::Key {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+#[cfg(test)]
+mod tests;

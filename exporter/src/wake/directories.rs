@@ -1,0 +1,146 @@
+//! The directories that are watched, by inotify.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use futures::{FutureExt, StreamExt};
+use inotify::{EventStream, Inotify, WatchDescriptor, WatchMask};
+use vmberth_decide::node::config::Config;
+
+/// Where the kubelet has its sockets and registers device plugins.
+const KUBELET: [&str; 2] = [
+    "var/lib/kubelet/pod-resources",
+    "var/lib/kubelet/device-plugins",
+];
+
+/// Room for a few events; what does not fit waits in the kernel.
+const BUFFER: usize = 4096;
+
+/// Inotify, or nothing if the system has none left.
+#[derive(Debug)]
+pub(super) struct Directories {
+    events: Option<EventStream<Vec<u8>>>,
+    watched: Vec<WatchDescriptor>,
+    told: BTreeSet<String>,
+}
+
+/// What is to be watched below this root: the patterns' directories, every volume that they may have, the kubelet's
+/// directories.
+#[must_use]
+pub fn directories(root: &Path, config: &Config) -> BTreeSet<PathBuf> {
+    let below = |path: &str| root.join(path.trim_start_matches('/'));
+    let patterns = config.volumes.iter().flat_map(|pattern| {
+        let (parent, prefix) = (&pattern.directory, &pattern.prefix);
+        let volumes =
+            (0..=pattern.max).map(move |number| below(&format!("{parent}{prefix}{number}")));
+        volumes.chain([below(parent)])
+    });
+    KUBELET
+        .iter()
+        .map(|path| below(path))
+        .chain(patterns)
+        .collect()
+}
+
+impl Directories {
+    pub(super) fn open() -> Self {
+        let buffer = vec![0; BUFFER];
+        let events = Inotify::init().and_then(|inotify| inotify.into_event_stream(buffer));
+        let events = events.map_err(|error| {
+            let error = error.to_string();
+            tracing::warn!(error, "no inotify: changes of directories are seen at the next resync only; raise fs.inotify.max_user_instances");
+        });
+        Self {
+            events: events.ok(),
+            watched: Vec::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Every path is added again each time, which changes nothing for a directory that is watched already, and finds one
+    /// that was made anew or is hidden by a mount.
+    pub(super) fn watch(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        let Some(events) = &self.events else {
+            return;
+        };
+        let mut watches = events.watches();
+        let mut now = Vec::new();
+        for path in paths {
+            match watches.add(&path, mask()) {
+                Ok(watch) => now.push(watch),
+                // Its parent tells when it comes; links and files are no volumes; the scan tells of the others.
+                Err(error) if is_expected(&error) => {}
+                Err(error) => {
+                    if self.told.insert(error.to_string()) {
+                        let (error, path) = (error.to_string(), path.display().to_string());
+                        tracing::warn!(
+                            error,
+                            path,
+                            "not watched: changes are seen at the next resync only"
+                        );
+                    }
+                }
+            }
+        }
+        for old in self.watched.drain(..).filter(|old| !now.contains(old)) {
+            // Of a directory that is gone the kernel has dropped it.
+            drop(watches.remove(old));
+        }
+        self.watched = now;
+    }
+
+    /// Until something happens in one of them.
+    pub(super) async fn changed(&mut self) {
+        let Some(events) = &mut self.events else {
+            return std::future::pending().await;
+        };
+        match events.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.give_up(&error.to_string()),
+            None => self.give_up("end of file"),
+        }
+    }
+
+    /// Forgets what has happened by now.
+    pub(super) fn drain(&mut self) {
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        while let Some(Some(Ok(_))) = events.next().now_or_never() {}
+    }
+
+    #[cfg(test)]
+    pub(super) fn watches_nothing(&self) -> bool {
+        self.watched.is_empty()
+    }
+
+    fn give_up(&mut self, error: &str) {
+        tracing::warn!(
+            error,
+            "inotify failed: changes of directories are seen at the next resync only"
+        );
+        self.events = None;
+        self.watched.clear();
+    }
+}
+
+/// Entries come and go, change owner or mode, are written and closed. Not each write: guests write all the time.
+fn mask() -> WatchMask {
+    WatchMask::CREATE
+        | WatchMask::DELETE
+        | WatchMask::MOVE
+        | WatchMask::ATTRIB
+        | WatchMask::CLOSE_WRITE
+        | WatchMask::DELETE_SELF
+        | WatchMask::MOVE_SELF
+        | WatchMask::ONLYDIR
+        | WatchMask::DONT_FOLLOW
+}
+
+fn is_expected(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
+    )
+}

@@ -1,0 +1,100 @@
+//! What is known of the cluster, by one writer for each table.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use vmberth_decide::names;
+use vmberth_decide::node::cluster::{Cluster, Node, PersistentVolume, Pod};
+
+/// Namespace and name; without namespace of a node or volume.
+pub(super) type Key = (String, String);
+
+/// Objects of one kind.
+pub(super) type Table<V> = BTreeMap<Key, V>;
+
+/// Everything that is watched, as of now.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) nodes: Table<Node>,
+    pub(super) pods: Table<Pod>,
+    pub(super) volumes: Table<PersistentVolume>,
+}
+
+/// The cluster, seen from one node; a change of it wakes the agent.
+#[derive(Debug)]
+pub struct ClusterState {
+    node_name: String,
+    known: Mutex<Known>,
+    hostname: watch::Sender<Option<String>>,
+    changed: Arc<Notify>,
+}
+
+impl ClusterState {
+    /// Nothing is known of the node of this name yet; `changed` is told of every change.
+    #[must_use]
+    pub fn new(node_name: &str, changed: Arc<Notify>) -> Self {
+        Self {
+            node_name: node_name.to_owned(),
+            known: Mutex::default(),
+            hostname: watch::Sender::new(None),
+            changed,
+        }
+    }
+
+    /// Name of the node.
+    #[must_use]
+    pub fn node_name(&self) -> &str {
+        &self.node_name
+    }
+
+    /// The cluster as of now: equal for equal objects, whatever the order in which they came.
+    #[must_use]
+    pub fn snapshot(&self) -> Cluster {
+        let known = self.lock();
+        Cluster {
+            node: known.nodes.values().next().cloned(),
+            volumes: known.volumes.values().cloned().collect(),
+            pods: known.pods.values().cloned().collect(),
+        }
+    }
+
+    /// A volume that says so, or that only this node can use.
+    pub(super) fn is_of_this_node(&self, volume: &PersistentVolume) -> bool {
+        let hostname = self.hostname.borrow();
+        let label = volume.labels.get(names::NODE_LABEL);
+        label == Some(&self.node_name)
+            || hostname
+                .as_ref()
+                .is_some_and(|it| volume.hostnames.contains(it))
+    }
+
+    /// The node's hostname label, as it is now and as it will be; its name while it has none.
+    pub(super) fn hostname(&self) -> watch::Receiver<Option<String>> {
+        self.hostname.subscribe()
+    }
+
+    /// Changes what is known; `edit` says whether it did.
+    pub(super) fn change(&self, edit: impl FnOnce(&mut Known) -> bool) {
+        let mut known = self.lock();
+        if !edit(&mut known) {
+            return;
+        }
+        let hostname = known.nodes.values().next().map(|node| {
+            let label = node.hostname.as_ref();
+            label.unwrap_or(&self.node_name).clone()
+        });
+        drop(known);
+        if let Some(hostname) = hostname {
+            let differs = |old: &mut Option<String>| {
+                old.replace(hostname.clone()).as_ref() != Some(&hostname)
+            };
+            self.hostname.send_if_modified(differs);
+        }
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
