@@ -1,1 +1,246 @@
-//! Part of the agent.
+//! Empties the directory of a volume that nobody owns any longer (facts: domain 5, "Safe reclaim").
+//!
+//! In this order: [`open`] the directory without following a link and see that it is the one of the order; lock it, so that
+//! a second agent of the node waits; see that no process [`holders`] of a file of it is left; [`empty`] it; verify; restore
+//! its mode. A stop at any point leaves less in the directory and nothing else: the next run goes on from there.
+
+mod empty;
+mod holders;
+mod open;
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, Gid, Mode, fchmod, fchown, flock, fsync};
+use rustix::io::Errno;
+use vmberth_decide::node::local_volumes::{DirectoryId, ReclaimOrder};
+
+use open::Identity;
+
+/// Mode of a volume's directory as CEEK makes it; the kubelet adds group and setgid bits at mount (facts: domain 5).
+const MODE: Mode = Mode::from_bits_retain(0o755);
+
+/// A point after which the process may die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Nobody holds a file of the directory.
+    Checked,
+    /// So many entries are removed by now.
+    Removed(u64),
+    /// Nothing is left; read anew.
+    Verified,
+    /// Mode and group are as they were made, as far as that is permitted.
+    Restored,
+    /// The disk has it.
+    Synced,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wiped {
+    /// Entries removed, at any depth.
+    pub removed: u64,
+    /// Processes whose open files we may not see (without `CAP_SYS_PTRACE`, nearly all).
+    pub unseen: u64,
+    /// Why mode or group could not be restored; harmless, since the kubelet sets them at every mount.
+    pub not_restored: Option<Errno>,
+}
+
+/// Why a directory was not emptied. Nothing outside of it is ever touched.
+#[derive(Debug, thiserror::Error)]
+pub enum WipeError {
+    /// The order's path can't be walked without doubt.
+    #[error("{0} is not an absolute path of plain names; nothing is removed")]
+    Path(String),
+    /// It can't be opened, or something on the way is a link.
+    #[error("{path}: {source}; links are not followed, nothing is removed")]
+    Open {
+        /// What was opened.
+        path: String,
+        /// What the system says.
+        source: Errno,
+    },
+    /// Another directory is at the path by now.
+    #[error(
+        "{path} is inode {found} of device {found_on}, not {wanted} of {wanted_on} as it was seen; nothing is removed"
+    )]
+    Changed {
+        /// The directory.
+        path: String,
+        /// What is there.
+        found: u64,
+        /// Its file system.
+        found_on: String,
+        /// What the order says.
+        wanted: u64,
+        /// Its file system.
+        wanted_on: String,
+    },
+    /// A second agent works on it.
+    #[error("{0} is locked by another agent of this node; left to that one")]
+    Locked(String),
+    /// A file of it is open or locked.
+    #[error("{path} is held by {holder}; it is removed after that one ends")]
+    Held {
+        /// The file.
+        path: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// It can't be told who holds files of it.
+    #[error("can't tell who holds {path}: {source}; nothing is removed")]
+    Holders {
+        /// What was read.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another file system is mounted in it.
+    #[error("{0} is another file system, mounted inside of the volume; unmount it")]
+    Mounted(String),
+    /// An entry resists.
+    #[error("{path}: {source}")]
+    Entry {
+        /// The entry.
+        path: String,
+        /// What the system says.
+        source: Errno,
+    },
+    /// Directories move while they are emptied.
+    #[error("{0} is being changed while it is emptied; tried again later")]
+    Moving(String),
+    /// No tree of files is that deep by accident.
+    #[error("{path} is more than {most} directories deep; remove it by hand")]
+    TooDeep {
+        /// The volume.
+        path: String,
+        /// How many are followed.
+        most: usize,
+    },
+    /// The agent ends.
+    #[error("stopped; the next run goes on")]
+    Stopped,
+}
+
+/// Whether there is something to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing; `lost+found` of a file system of its own does not count.
+    Nothing,
+    /// Something.
+    Something,
+}
+
+/// A volume's directory, open and locked: as long as this lives, no other agent works on it.
+#[derive(Debug)]
+pub struct Held {
+    directory: OwnedFd,
+    identity: Identity,
+    path: String,
+}
+
+impl Held {
+    /// Opens the directory of the order below `root`, compares and locks it. Works on a read-only mount too: the lock is the
+    /// same.
+    ///
+    /// # Errors
+    /// If it can't be reached without a link, is another one by now, or is locked.
+    pub fn take(root: &Path, order: &ReclaimOrder) -> Result<Self, WipeError> {
+        let path = order.path.clone();
+        let (directory, identity) = open::directory(root, &path)?;
+        same(&path, order.directory, identity)?;
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self {
+                directory,
+                identity,
+                path,
+            }),
+            Err(Errno::AGAIN) => Err(WipeError::Locked(path)),
+            Err(source) => Err(WipeError::Open { path, source }),
+        }
+    }
+
+    /// Whether there is something to remove.
+    ///
+    /// # Errors
+    /// If the directory can't be read.
+    pub fn remains(&self) -> Result<Remains, WipeError> {
+        let left = self.emptying().left()?;
+        Ok(left.map_or(Remains::Nothing, |_| Remains::Something))
+    }
+
+    /// Removes everything in it. `proc` is where the host's processes are seen; `hook` is told of every step and may stop.
+    ///
+    /// # Errors
+    /// If something holds a file, is mounted inside or can't be removed. What is removed by then stays removed.
+    pub fn wipe(
+        &self,
+        proc: &Path,
+        hook: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<Wiped, WipeError> {
+        let unseen = holders::refuse(&self.directory, self.identity, &self.path, proc)?;
+        tell(hook, Step::Checked)?;
+        let emptying = self.emptying();
+        let removed = emptying.run(&mut |removed| tell(hook, Step::Removed(removed)))?;
+        if let Some(name) = emptying.left()? {
+            return Err(WipeError::Moving(format!("{}/{name}", self.path)));
+        }
+        tell(hook, Step::Verified)?;
+        let not_restored = self.restore().err();
+        tell(hook, Step::Restored)?;
+        fsync(&self.directory).map_err(|source| WipeError::Entry {
+            path: self.path.clone(),
+            source,
+        })?;
+        tell(hook, Step::Synced)?;
+        Ok(Wiped {
+            removed,
+            unseen,
+            not_restored,
+        })
+    }
+
+    fn emptying(&self) -> empty::Emptying<'_> {
+        empty::Emptying {
+            top: &self.directory,
+            identity: self.identity,
+            path: &self.path,
+        }
+    }
+
+    /// The kubelet gave the directory to the last pod's group; the next one's must be the only one in it.
+    fn restore(&self) -> Result<(), Errno> {
+        if self.identity.group != self.identity.owner {
+            fchown(
+                &self.directory,
+                None,
+                Some(Gid::from_raw(self.identity.owner)),
+            )?;
+        }
+        if self.identity.mode != MODE {
+            fchmod(&self.directory, MODE)?;
+        }
+        Ok(())
+    }
+}
+
+fn same(path: &str, wanted: DirectoryId, found: Identity) -> Result<(), WipeError> {
+    if found.device == wanted.device && found.inode == wanted.inode {
+        return Ok(());
+    }
+    Err(WipeError::Changed {
+        path: path.to_owned(),
+        found: found.inode,
+        found_on: found.device.to_string(),
+        wanted: wanted.inode,
+        wanted_on: wanted.device.to_string(),
+    })
+}
+
+fn tell(hook: &mut dyn FnMut(Step) -> ControlFlow<()>, step: Step) -> Result<(), WipeError> {
+    match hook(step) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(WipeError::Stopped),
+    }
+}
