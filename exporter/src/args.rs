@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use vmberth_serve::args::LogArgs;
+use vmberth_serve::args::{LogArgs, seconds};
 use vmberth_serve::build;
 
 /// Sees the volumes, virtual functions and huge pages of a node, tells the cluster, and keeps the node's local volumes.
@@ -41,9 +41,9 @@ pub struct Args {
     #[arg(long, env = "VMBERTH_VOLUMES_ROOT")]
     pub volumes_root: Option<PathBuf>,
 
-    /// The node's /sys, writable; without it no function is ever made or bound
-    #[arg(long, env = "VMBERTH_WRITABLE_SYS")]
-    pub writable_sys: Option<PathBuf>,
+    /// Root below which the node's sys is writable; without it no function is ever made or bound
+    #[arg(long, env = "VMBERTH_SYSFS_ROOT")]
+    pub sysfs_root: Option<PathBuf>,
 
     /// Address of the plain port: /healthz, /livez, /readyz, /metrics
     #[arg(long, env = "VMBERTH_ADMIN_LISTEN", default_value = "0.0.0.0:8080")]
@@ -65,11 +65,4 @@ pub enum Output {
     Table,
     /// For programs.
     Json,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("expected a number of seconds above 0".to_owned()),
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-    }
 }

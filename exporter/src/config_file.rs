@@ -1,9 +1,9 @@
 //! The configuration's file: read at start, read again when its content changes.
 //!
-//! A mounted ConfigMap changes by a swapped link, so contents are compared; a bad file keeps the old configuration.
+//! A mounted ConfigMap changes by a swapped link in its directory, which is watched; a bad file keeps the old configuration.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vmberth_decide::node::config::{Config, ConfigError};
 
@@ -70,6 +70,12 @@ impl ConfigFile {
         Ok(file)
     }
 
+    /// The directory in which a change shows.
+    #[must_use]
+    pub fn directory(&self) -> Option<PathBuf> {
+        self.path.as_ref()?.parent().map(Path::to_owned)
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -89,7 +95,10 @@ impl ConfigFile {
             Err(error) => {
                 let text = error.to_string();
                 if self.told != text {
-                    tracing::error!(error = text, "configuration refused, the old one stays in force");
+                    tracing::error!(
+                        error = text,
+                        "configuration refused, the old one stays in force"
+                    );
                     self.told = text;
                 }
                 Refreshed::Refused
@@ -142,7 +151,11 @@ mod tests {
         assert_eq!(file.refresh(), Refreshed::Refused);
         assert!(file.config().volumes.is_empty());
 
-        std::fs::write(&path, GOOD.replace("[]", "[{directory: /var/vd/, prefix: vol, max: 1}]")).unwrap();
+        std::fs::write(
+            &path,
+            GOOD.replace("[]", "[{directory: /var/vd/, prefix: vol, max: 1}]"),
+        )
+        .unwrap();
         assert_eq!(file.refresh(), Refreshed::Changed);
         assert_eq!(file.config().volumes.len(), 1);
 

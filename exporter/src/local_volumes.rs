@@ -27,7 +27,7 @@ const BETWEEN_CREATES: Duration = Duration::from_millis(100);
 /// Longest time that kube-apiserver may take for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// Value of the chart that mounts the volumes' directories so that they can be emptied.
-pub const WIPE_VALUE: &str = "exporter.wipe.enabled";
+pub const WIPE_VALUE: &str = "exporter.allowWipe";
 
 /// Looks at the node once more, directly before a directory is emptied: nothing may be mounted from it, at it or below it,
 /// in the host's own mountinfo. The error says what is.

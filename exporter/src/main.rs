@@ -21,7 +21,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let once = args.once;
     let result = runtime.block_on(async {
         if once {
-            once::look(&args).await
+            once::print(&args).await
         } else {
             run::until_signalled(args).await
         }

@@ -17,10 +17,11 @@ mod read;
 mod routes;
 mod volumes;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use vmberth_decide::node::config::Config;
-use vmberth_decide::node::facts::{Area, Facts, Problem};
+use vmberth_decide::node::facts::{Area, Device, Facts, Problem};
 
 use read::Host;
 
@@ -42,6 +43,19 @@ pub fn scan(root: &Path, config: &Config) -> Facts {
         kubelet: None,
         machine: machine::read(&host),
         problems: host.problems(),
+    }
+}
+
+/// Pods that the kubelet has a directory mounted for now, as the mounts below `root` say.
+///
+/// # Errors
+/// If the mounts can't be read, in words: then nobody knows.
+pub fn pods_with(root: &Path, path: &str, device: Device) -> Result<BTreeSet<String>, String> {
+    let host = Host::at(root).map_err(|error| format!("{}: {error}", root.display()))?;
+    let mounts = mounts::read(&host);
+    match host.problems().first() {
+        Some(problem) => Err(format!("{}: {}", problem.path, problem.reason)),
+        None => Ok(mounts.pods_with(path, device)),
     }
 }
 

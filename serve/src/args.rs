@@ -96,7 +96,11 @@ pub enum LogFormat {
     Text,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Reads a flag that is a time in seconds.
+///
+/// # Errors
+/// In words for the command line, if it is none.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let expected = "expected seconds as a number from 0 to 86400, like 5 or 0.5";
     let seconds: f64 = text.parse().map_err(|_| expected.to_owned())?;
     if !(0.0..=86_400.0).contains(&seconds) {

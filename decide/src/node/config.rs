@@ -31,6 +31,22 @@ pub struct Config {
 }
 
 impl Config {
+    /// What holds without a file: volumes where CEEK makes them are looked at, and nothing is done (facts: domain 2.1).
+    #[must_use]
+    pub fn built_in() -> Self {
+        let volumes = VolumePattern {
+            directory: "/var/vd/".to_owned(),
+            prefix: "vol".to_owned(),
+            max: 64,
+            slash_added: false,
+            offer: None,
+        };
+        Self {
+            volumes: vec![volumes],
+            ..Self::default()
+        }
+    }
+
     /// Reads a config file.
     ///
     /// # Errors

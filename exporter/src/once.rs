@@ -1,0 +1,46 @@
+//! One look without a cluster, for who asks over ssh: the same scan and the same verdicts as the agent's.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use vmberth_decide::node::assess::assess;
+use vmberth_decide::node::cluster::Cluster;
+
+use crate::args::{Args, Output};
+use crate::config_file::ConfigFile;
+use crate::{inventory, look, table};
+
+/// Prints what there is.
+///
+/// # Errors
+/// If the config is bad or standard output is closed.
+pub async fn print(args: &Args) -> anyhow::Result<()> {
+    let file = ConfigFile::load(args.config.clone()).context("--config refused")?;
+    let facts = look::at(args.host_root.clone(), file.config().clone()).await?;
+    let assessment = assess(&facts, &Cluster::default(), file.config());
+    let text = match args.output {
+        Output::Table => table::table(&assessment),
+        Output::Json => serde_json::to_string_pretty(&table::json(&assessment))?,
+    };
+    Ok(written(&text)?)
+}
+
+/// Prints the CustomResourceDefinition.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn print_crd() -> anyhow::Result<ExitCode> {
+    let text = serde_json::to_string_pretty(&inventory::crd())?;
+    written(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn written(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        // Whoever read it has seen enough: `| head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
