@@ -1,10 +1,11 @@
 //! The checked configuration of the exporter. A [`Config`] that exists is valid.
 //!
 //! How it is written, with every field: docs/exporter.md. `config/file.rs` holds the file as it is written, `check.rs`
-//! what each value must be; the JSON schema of the chart's values is made from the types in `file.rs`.
+//! and `pattern.rs` what each value must be; the JSON schema of the chart's values is made from the types in `file.rs`.
 
 mod check;
 mod file;
+mod pattern;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::check::{MAX_GRACE, MAX_NUMBER, MAX_VFS, MIN_CAPACITY};
+use super::check::{MAX_GRACE, MAX_VFS};
 use super::file::ConfigFile;
+use super::pattern::{MAX_NUMBER, MIN_CAPACITY};
 use super::{Config, VolumePattern};
 use crate::names;
 use crate::policy::schema;
