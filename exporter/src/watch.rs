@@ -10,14 +10,16 @@ mod translate;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use axum::http::Request;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1 as core;
 use kube::client::Body;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use vmberth_decide::node::cluster;
 use vmberth_serve::ready::{Condition, Ready};
@@ -30,6 +32,20 @@ use state::{Known, Table};
 /// Objects of one page of a list: of all the cluster's volumes, few are of this node, and only a page at a time is in
 /// memory.
 const PAGE: u32 = 100;
+
+/// How long the node may be unknown before that is told, and told again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client of the cluster that this program runs in, or of the kubeconfig.
+///
+/// # Errors
+/// If there is neither.
+pub async fn client() -> anyhow::Result<Client> {
+    let config = Config::infer()
+        .await
+        .context("no cluster to watch: neither in a pod nor with a kubeconfig")?;
+    Ok(Client::try_from(config)?)
+}
 
 /// The three watches of one node.
 #[derive(Debug)]
@@ -116,8 +132,17 @@ impl Watches {
         let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.volumes.metrics));
         let mut hostname = self.volumes.state.hostname();
         // A list without the hostname would miss the volumes of others, and say that it is complete.
-        if hostname.wait_for(Option::is_some).await.is_err() {
-            return;
+        while hostname.borrow_and_update().is_none() {
+            if tokio::time::timeout(PATIENCE, hostname.changed())
+                .await
+                .is_err()
+            {
+                let node = self.volumes.state.node_name();
+                tracing::warn!(
+                    node,
+                    "no Node of this name so far, and volumes wait for its hostname; check --node-name"
+                );
+            }
         }
         loop {
             let config = watcher::Config::default().page_size(PAGE);
