@@ -58,6 +58,7 @@ pub struct Watches {
 /// Where what one watch sees goes.
 #[derive(Debug)]
 struct Sink {
+    resource: &'static str,
     state: Arc<ClusterState>,
     /// Holds as soon as the first list is complete.
     listed: Condition,
@@ -93,6 +94,7 @@ impl Watches {
     #[must_use]
     pub fn new(state: &Arc<ClusterState>, ready: &Ready, metrics: &Metrics) -> Self {
         let sink = |resource| Sink {
+            resource,
             state: Arc::clone(state),
             listed: ready.condition(resource),
             metrics: metrics.watch(resource),
@@ -212,7 +214,8 @@ async fn follow<K, V>(
                 sink.metrics.interrupted();
                 let text = error.to_string();
                 if told != text {
-                    tracing::warn!(error = text, "watch interrupted; tried again");
+                    let resource = sink.resource;
+                    tracing::warn!(resource, error = text, "watch interrupted; tried again");
                     told = text;
                 }
             }
