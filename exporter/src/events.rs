@@ -26,9 +26,9 @@ const NOTE_BYTES: usize = 1024;
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// Longest time of one attempt: a round must not wait for an API server that is away.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Events in a row without a pause of [`PAUSE`]: advice that changes with every round must not flood the cluster.
+/// Attempts within a minute: advice that changes with every round must not flood the cluster.
 const BURST: usize = 10;
-const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Writes the Events of one node.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Events {
     metrics: Metrics,
     /// When each advice that lasts was told last.
     told: BTreeMap<Advice, Timestamp>,
-    /// Attempts since the last pause, and when the first of them was.
+    /// Attempts within the minute that began then.
     attempts: usize,
     since: Timestamp,
     failure: String,
@@ -57,8 +57,14 @@ impl Events {
         }
     }
 
-    /// Tells what is new among this advice, or lasts for an hour. What fails is tried again in the next round.
-    pub async fn round(&mut self, node: &Node, advice: &[Advice], now: Timestamp) {
+    /// Tells what is new among this advice, or lasts for an hour. With a time, something is left to tell: again after so
+    /// long, even if nothing changes.
+    pub async fn round(
+        &mut self,
+        node: &Node,
+        advice: &[Advice],
+        now: Timestamp,
+    ) -> Option<Duration> {
         self.told.retain(|told, _| advice.contains(told));
         let due = |advice: &&Advice| {
             let told = self.told.get(*advice);
@@ -67,7 +73,7 @@ impl Events {
         let due: Vec<&Advice> = advice.iter().filter(due).collect();
         for advice in due {
             if !self.may_try(now) {
-                return;
+                return Some(MINUTE);
             }
             match self.tell(node, advice, now).await {
                 Ok(()) => {
@@ -85,14 +91,15 @@ impl Events {
                         );
                         self.failure = error;
                     }
-                    return;
+                    return Some(MINUTE);
                 }
             }
         }
+        None
     }
 
     fn may_try(&mut self, now: Timestamp) -> bool {
-        if now.duration_since(self.since) >= PAUSE {
+        if now.duration_since(self.since).unsigned_abs() >= MINUTE {
             (self.attempts, self.since) = (0, now);
         }
         self.attempts = self.attempts.saturating_add(1);
@@ -152,138 +159,4 @@ fn cut(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::fake::{ApiServer, Given};
-
-    fn node() -> Node {
-        Node {
-            name: "edge1".to_owned(),
-            uid: "u1".to_owned(),
-            ..Node::default()
-        }
-    }
-
-    fn advice(message: &str) -> Advice {
-        Advice {
-            reason: "DevicePluginStale",
-            message: message.to_owned(),
-        }
-    }
-
-    fn made() -> Given {
-        (201, json!({"metadata": {"name": "e"}, "eventTime": null}))
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    fn events(api: &ApiServer) -> Events {
-        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-        Events::new(api.client(), metrics)
-    }
-
-    fn notes(api: &ApiServer) -> Vec<Value> {
-        api.requests()
-            .into_iter()
-            .map(|it| it.body["note"].clone())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn advice_becomes_an_event_on_the_node() {
-        let api = ApiServer::new(vec![made()]);
-        events(&api)
-            .round(&node(), &[advice("restart it")], at(0))
-            .await;
-        let asked = &api.requests()[0];
-        assert_eq!(
-            asked.line,
-            "POST /apis/events.k8s.io/v1/namespaces/default/events"
-        );
-        let body = &asked.body;
-        assert_eq!(
-            body["regarding"],
-            json!({"apiVersion": "v1", "kind": "Node", "name": "edge1", "uid": "u1"})
-        );
-        assert_eq!(body["reportingController"], "vmberth.io/exporter");
-        assert_eq!(
-            (&body["reason"], &body["type"]),
-            (&json!("DevicePluginStale"), &json!("Warning"))
-        );
-        assert_eq!(body["series"], Value::Null);
-    }
-
-    #[tokio::test]
-    async fn lasting_advice_is_told_once_an_hour_and_changed_advice_at_once() {
-        let api = ApiServer::new(vec![made(), made(), made()]);
-        let mut events = events(&api);
-        for second in 0..3600 {
-            events.round(&node(), &[advice("12 VFs")], at(second)).await;
-        }
-        assert_eq!(notes(&api), ["12 VFs"]);
-        events.round(&node(), &[advice("12 VFs")], at(3600)).await;
-        assert_eq!(notes(&api).len(), 2);
-        events.round(&node(), &[advice("13 VFs")], at(3601)).await;
-        assert_eq!(notes(&api)[2], "13 VFs");
-        let names: std::collections::BTreeSet<String> = api
-            .requests()
-            .iter()
-            .map(|it| it.body["metadata"]["name"].to_string())
-            .collect();
-        assert_eq!(names.len(), 3);
-    }
-
-    #[tokio::test]
-    async fn restarted_agent_tells_nothing_twice_within_an_hour() {
-        let exists = json!({"kind": "Status", "status": "Failure", "reason": "AlreadyExists", "message": "m", "code": 409});
-        let api = ApiServer::new(vec![made(), (409, exists)]);
-        events(&api).round(&node(), &[advice("a")], at(0)).await;
-        let mut again = events(&api);
-        for second in 1..10 {
-            again.round(&node(), &[advice("a")], at(second)).await;
-        }
-        let asked = api.requests();
-        assert_eq!(asked.len(), 2);
-        assert_eq!(
-            asked[0].body["metadata"]["name"],
-            asked[1].body["metadata"]["name"]
-        );
-    }
-
-    #[tokio::test]
-    async fn what_could_not_be_told_is_told_in_the_next_round() {
-        let refused = (
-            403,
-            json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}),
-        );
-        let api = ApiServer::new(vec![refused, made()]);
-        let mut events = events(&api);
-        for second in 0..5 {
-            events.round(&node(), &[advice("a")], at(second)).await;
-        }
-        assert_eq!(api.requests().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn advice_that_changes_all_the_time_floods_nobody() {
-        let api = ApiServer::new((0..100).map(|_| made()).collect());
-        let mut events = events(&api);
-        for second in 0..60 {
-            events
-                .round(&node(), &[advice(&second.to_string())], at(second))
-                .await;
-        }
-        assert_eq!(api.requests().len(), BURST);
-    }
-
-    #[test]
-    fn long_notes_are_cut_between_characters() {
-        assert_eq!(cut("short"), "short");
-        assert_eq!(cut(&"é".repeat(1000)).len(), NOTE_BYTES);
-        assert_eq!(cut(&format!("a{}", "é".repeat(1000))).len(), NOTE_BYTES - 1);
-    }
-}
+mod tests;

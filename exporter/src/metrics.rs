@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 use vmberth_decide::node::Assessment;
 use vmberth_serve::metrics::register_all;
 
 use assessment::NodeCollector;
+use handles::AllWatches;
 
 pub use handles::{Object, Outcome, WatchMetrics};
 
@@ -41,8 +41,7 @@ pub struct Metrics {
     binder_steps: IntCounterVec,
     config_valid: IntGauge,
     inventory_served: IntGauge,
-    watch_failing: IntGaugeVec,
-    watch_interruptions: IntCounterVec,
+    watches: AllWatches,
 }
 
 impl Metrics {
@@ -92,18 +91,7 @@ impl Metrics {
                 "inventory_served",
                 "0 if the API server does not know the kind NodeInventory: its CustomResourceDefinition is missing.",
             )?,
-            watch_failing: IntGaugeVec::new(
-                Opts::new(
-                    name("watch_failing"),
-                    "1 from an interruption of a watch until the API server answers it again; what is known gets old.",
-                ),
-                &["resource"],
-            )?,
-            watch_interruptions: counters(
-                "watch_interruptions_total",
-                "Interruptions of a watch, and attempts to begin it again that failed.",
-                &["resource"],
-            )?,
+            watches: AllWatches::new()?,
         };
         metrics.inventory_served.set(1);
         register_all(registry, metrics.collectors())?;
@@ -123,8 +111,8 @@ impl Metrics {
             Box::new(self.binder_steps.clone()),
             Box::new(self.config_valid.clone()),
             Box::new(self.inventory_served.clone()),
-            Box::new(self.watch_failing.clone()),
-            Box::new(self.watch_interruptions.clone()),
+            Box::new(self.watches.failing.clone()),
+            Box::new(self.watches.interruptions.clone()),
         ]
     }
 
@@ -176,10 +164,7 @@ impl Metrics {
     /// A watch of this resource begins.
     #[must_use]
     pub fn watch(&self, resource: &'static str) -> WatchMetrics {
-        WatchMetrics {
-            failing: self.watch_failing.with_label_values(&[resource]),
-            interruptions: self.watch_interruptions.with_label_values(&[resource]),
-        }
+        self.watches.of(resource)
     }
 }
 

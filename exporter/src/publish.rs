@@ -32,7 +32,8 @@ pub struct Publisher {
     node: String,
     metrics: Metrics,
     there: There,
-    read: Option<Instant>,
+    /// When it was read last, and for which node.
+    read: Option<(Instant, String)>,
     written: Option<Instant>,
     backoff: Backoff,
 }
@@ -136,12 +137,13 @@ impl Publisher {
         status: impl FnOnce(Option<&NodeInventoryStatus>) -> NodeInventoryStatus,
         now: Instant,
     ) -> Result<Published, PublishError> {
-        if self
-            .read
-            .is_none_or(|at| now.duration_since(at) >= READ_AGAIN)
-        {
+        let read = self.read.as_ref();
+        let is_fresh = |(at, uid): &(Instant, String)| {
+            *uid == node.uid && now.duration_since(*at) < READ_AGAIN
+        };
+        if !read.is_some_and(is_fresh) {
             self.read(node).await?;
-            self.read = Some(now);
+            self.read = Some((now, node.uid.clone()));
         }
         let status = match &self.there {
             There::Object(accepted) => {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -76,6 +77,7 @@ impl Wake {
         }
         // What came meanwhile is seen by this round.
         self.directories.drain();
+        self.changed.notified().now_or_never();
         self.last = Some(Instant::now());
         cause
     }

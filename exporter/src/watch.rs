@@ -10,14 +10,16 @@ mod translate;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use axum::http::Request;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1 as core;
 use kube::client::Body;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use vmberth_decide::node::cluster;
 use vmberth_serve::ready::{Condition, Ready};
@@ -31,6 +33,20 @@ use state::{Known, Table};
 /// memory.
 const PAGE: u32 = 100;
 
+/// How long the node may be unknown before that is told, and told again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client of the cluster that this program runs in, or of the kubeconfig.
+///
+/// # Errors
+/// If there is neither.
+pub async fn client() -> anyhow::Result<Client> {
+    let config = Config::infer()
+        .await
+        .context("no cluster to watch: neither in a pod nor with a kubeconfig")?;
+    Ok(Client::try_from(config)?)
+}
+
 /// The three watches of one node.
 #[derive(Debug)]
 pub struct Watches {
@@ -42,6 +58,7 @@ pub struct Watches {
 /// Where what one watch sees goes.
 #[derive(Debug)]
 struct Sink {
+    resource: &'static str,
     state: Arc<ClusterState>,
     /// Holds as soon as the first list is complete.
     listed: Condition,
@@ -77,6 +94,7 @@ impl Watches {
     #[must_use]
     pub fn new(state: &Arc<ClusterState>, ready: &Ready, metrics: &Metrics) -> Self {
         let sink = |resource| Sink {
+            resource,
             state: Arc::clone(state),
             listed: ready.condition(resource),
             metrics: metrics.watch(resource),
@@ -116,8 +134,17 @@ impl Watches {
         let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.volumes.metrics));
         let mut hostname = self.volumes.state.hostname();
         // A list without the hostname would miss the volumes of others, and say that it is complete.
-        if hostname.wait_for(Option::is_some).await.is_err() {
-            return;
+        while hostname.borrow_and_update().is_none() {
+            if tokio::time::timeout(PATIENCE, hostname.changed())
+                .await
+                .is_err()
+            {
+                let node = self.volumes.state.node_name();
+                tracing::warn!(
+                    node,
+                    "no Node of this name so far, and volumes wait for its hostname; check --node-name"
+                );
+            }
         }
         loop {
             let config = watcher::Config::default().page_size(PAGE);
@@ -187,7 +214,8 @@ async fn follow<K, V>(
                 sink.metrics.interrupted();
                 let text = error.to_string();
                 if told != text {
-                    tracing::warn!(error = text, "watch interrupted; tried again");
+                    let resource = sink.resource;
+                    tracing::warn!(resource, error = text, "watch interrupted; tried again");
                     told = text;
                 }
             }

@@ -1,12 +1,21 @@
-//! Label values of what is counted, and the handles of a watch.
+//! Label values of what is counted, and the handles of watches.
 
-use prometheus::{IntCounter, IntGauge};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+
+use super::PREFIX;
+
+/// Handles of all watches.
+#[derive(Debug, Clone)]
+pub(super) struct AllWatches {
+    pub(super) failing: IntGaugeVec,
+    pub(super) interruptions: IntCounterVec,
+}
 
 /// Handles of one watch.
 #[derive(Debug, Clone)]
 pub struct WatchMetrics {
-    pub(super) failing: IntGauge,
-    pub(super) interruptions: IntCounter,
+    failing: IntGauge,
+    interruptions: IntCounter,
 }
 
 /// What is written to the API server.
@@ -31,6 +40,31 @@ pub enum Outcome {
     Refused,
     /// It failed, and is tried again.
     Failed,
+}
+
+impl AllWatches {
+    pub(super) fn new() -> prometheus::Result<Self> {
+        let opts = |name: &str, help: &str| Opts::new(format!("{PREFIX}_{name}"), help);
+        let failing = opts(
+            "watch_failing",
+            "1 from an interruption of a watch until the API server answers it again; what is known gets old.",
+        );
+        let interruptions = opts(
+            "watch_interruptions_total",
+            "Interruptions of a watch, and attempts to begin it again that failed.",
+        );
+        Ok(Self {
+            failing: IntGaugeVec::new(failing, &["resource"])?,
+            interruptions: IntCounterVec::new(interruptions, &["resource"])?,
+        })
+    }
+
+    pub(super) fn of(&self, resource: &'static str) -> WatchMetrics {
+        WatchMetrics {
+            failing: self.failing.with_label_values(&[resource]),
+            interruptions: self.interruptions.with_label_values(&[resource]),
+        }
+    }
 }
 
 impl WatchMetrics {

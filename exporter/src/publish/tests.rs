@@ -261,3 +261,21 @@ async fn api_server_that_is_away_is_not_waited_for() {
     assert_eq!(run.round("a").await, Published::Later(SECOND));
     assert_eq!(before.elapsed(), DEADLINE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn node_that_is_made_anew_gets_an_inventory_of_its_own_at_once() {
+    let old = inventory("u1", Some(&status("a")));
+    let new = || inventory("u2", None);
+    let mut run = Run::with(vec![old, missing(), new(), new()]);
+    assert_eq!(run.round("a").await, Published::Unchanged);
+    let again = Node {
+        uid: "u2".to_owned(),
+        ..node()
+    };
+    let published = run.publisher.round(&again, |_| status("a")).await;
+    assert_eq!(published, Published::Written);
+    assert_eq!(
+        run.bodies()[2]["metadata"]["ownerReferences"][0]["uid"],
+        "u2"
+    );
+}

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use futures::{FutureExt, StreamExt};
-use inotify::{EventStream, Inotify, WatchDescriptor, WatchMask};
+use inotify::{EventMask, EventStream, Inotify, WatchDescriptor, WatchMask};
 use vmberth_decide::node::config::Config;
 
 /// Where the kubelet has its sockets and registers device plugins.
@@ -95,10 +95,14 @@ impl Directories {
         let Some(events) = &mut self.events else {
             return std::future::pending().await;
         };
-        match events.next().await {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => self.give_up(&error.to_string()),
-            None => self.give_up("end of file"),
+        loop {
+            match events.next().await {
+                // Says that a watch ended, ours to end included.
+                Some(Ok(event)) if event.mask.contains(EventMask::IGNORED) => {}
+                Some(Ok(_)) => return,
+                Some(Err(error)) => return self.give_up(&error.to_string()),
+                None => return self.give_up("end of file"),
+            }
         }
     }
 

@@ -80,17 +80,18 @@ impl ClusterState {
         if !edit(&mut known) {
             return;
         }
-        let hostname = known.nodes.values().next().map(|node| {
-            let label = node.hostname.as_ref();
-            label.unwrap_or(&self.node_name).clone()
-        });
-        drop(known);
-        if let Some(hostname) = hostname {
-            let differs = |old: &mut Option<String>| {
-                old.replace(hostname.clone()).as_ref() != Some(&hostname)
-            };
-            self.hostname.send_if_modified(differs);
+        // Told before the lock is free: of two writers, the later one must have the last word.
+        if let Some(node) = known.nodes.values().next() {
+            let hostname = node.hostname.as_ref().unwrap_or(&self.node_name);
+            self.hostname.send_if_modified(|told| {
+                let differs = told.as_ref() != Some(hostname);
+                if differs {
+                    *told = Some(hostname.clone());
+                }
+                differs
+            });
         }
+        drop(known);
         self.changed.notify_one();
     }
 

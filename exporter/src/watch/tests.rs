@@ -214,6 +214,32 @@ async fn volumes_are_listed_when_the_hostname_is_known_and_again_when_it_changes
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_this_node_and_its_pods_are_asked_for() {
+    let (seen, api) = (Seen::nothing(), ApiServer::silent());
+    let client = api.client();
+    let asked = async {
+        while api.requests().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = seen.watches.follow(&client) => panic!("the cluster is followed for ever"),
+        ended = tokio::time::timeout(Duration::from_secs(60), asked) => ended.unwrap(),
+    }
+    let asked = api.requests();
+    let query = |line: &str| {
+        asked
+            .iter()
+            .find(|it| it.line == line)
+            .unwrap()
+            .query
+            .clone()
+    };
+    assert!(query("GET /api/v1/nodes").contains("fieldSelector=metadata.name%3Dedge1"));
+    assert!(query("GET /api/v1/pods").contains("fieldSelector=spec.nodeName%3Dedge1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn api_server_that_was_away_is_heard_again() {
     let seen = Seen::nothing();
     let refused = || {

@@ -44,7 +44,7 @@ pub(super) const ALL: &[Family] = &[
     },
     Family {
         name: "vfs_unusable",
-        help: "Virtual functions of a pool by each reason why a VM can not take them, or would be sorry.",
+        help: "Virtual functions of a pool by each reason why a VM cannot take them, or would be sorry.",
         labels: &["resource", "reason"],
         samples: reasons,
     },
