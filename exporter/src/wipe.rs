@@ -209,19 +209,17 @@ impl Held {
         }
     }
 
-    /// The kubelet gave the directory to the last pod's group; the next one's must be the only one in it.
+    /// The kubelet gave the directory to the last pod's group; the next one's must be the only one in it. Both are tried.
     fn restore(&self) -> Result<(), Errno> {
+        let mut group = Ok(());
         if self.identity.group != self.identity.owner {
-            fchown(
-                &self.directory,
-                None,
-                Some(Gid::from_raw(self.identity.owner)),
-            )?;
+            let owner = Gid::from_raw(self.identity.owner);
+            group = fchown(&self.directory, None, Some(owner));
         }
         if self.identity.mode != MODE {
             fchmod(&self.directory, MODE)?;
         }
-        Ok(())
+        group
     }
 }
 

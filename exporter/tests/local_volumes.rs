@@ -315,6 +315,19 @@ async fn what_changed_since_the_plan_stops_it() {
     }
 }
 
+#[tokio::test]
+async fn who_keeps_it_at_the_last_moment_is_heard() {
+    let mut stage = Stage::released().await;
+    let (api, name) = (stage.api.clone(), stage.order().name);
+    stage.executor.still_free = Arc::new(move |_| {
+        let keep = json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: "true"}}});
+        api.change("persistentvolumes", &name, &keep);
+        Ok(())
+    });
+    let error = stage.reclaim().await.unwrap_err();
+    stage.assert_untouched(&error, "is kept");
+}
+
 /// Somebody keeps or binds it while the directory is being emptied: the offer fits the old version only.
 #[tokio::test]
 async fn what_changes_before_the_offer_refuses_the_offer() {
@@ -322,12 +335,8 @@ async fn what_changes_before_the_offer_refuses_the_offer() {
         json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: "true"}}}),
         json!({"spec": {"claimRef": {"uid": "claim-uid-2"}}, "status": {"phase": "Bound"}}),
     ] {
-        let mut stage = Stage::released().await;
-        let (api, name) = (stage.api.clone(), stage.order().name);
-        stage.executor.still_free = Arc::new(move |_| {
-            api.change("persistentvolumes", &name, &change);
-            Ok(())
-        });
+        let stage = Stage::released().await;
+        stage.api.change_once_read(change);
         let error = stage.reclaim().await.unwrap_err();
         assert!(error.to_string().contains("422"), "{error}");
         assert!(stage.stored()["spec"]["claimRef"].is_object());

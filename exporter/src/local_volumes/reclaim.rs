@@ -31,11 +31,12 @@ impl Executor {
         shutdown: &Shutdown,
     ) -> Result<Done, ActionError> {
         let (held, order) = self.hold(order).await?;
-        let volume = answer(self.volumes().get(&order.name)).await?;
-        still_released(&volume, &order).map_err(ActionError::Changed)?;
         self.claim_is_gone(&order).await?;
         self.no_pod_uses(&order).await?;
         (self.still_free)(&order).map_err(ActionError::Changed)?;
+        // Last, so that a person who keeps it is heard up to the moment before.
+        let volume = answer(self.volumes().get(&order.name)).await?;
+        still_released(&volume, &order).map_err(ActionError::Changed)?;
         // `_held` keeps the lock until the offer is made.
         let (_held, wiped) = self.empty(held, order.path.clone(), shutdown).await?;
         let offer = Patch::<PersistentVolume>::Json(offer(&volume, &order));

@@ -26,6 +26,8 @@ struct Store {
     objects: BTreeMap<(String, String), Value>,
     version: u64,
     fault: Option<(String, Fault)>,
+    /// Done to the next PersistentVolume that is read, directly afterwards.
+    once_read: Option<Value>,
     requests: u64,
 }
 
@@ -79,6 +81,10 @@ impl Api {
         self.lock().fault = Some((method.to_owned(), fault));
     }
 
+    pub(crate) fn change_once_read(&self, change: Value) {
+        self.lock().once_read = Some(change);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap()
     }
@@ -107,7 +113,14 @@ impl Store {
         let found = request.name.as_deref().map(|name| self.get(resource, name));
         match (&request.method, found) {
             (&Method::GET, None) => (StatusCode::OK, self.list(resource)),
-            (&Method::GET, Some(Some(object))) => (StatusCode::OK, object),
+            (&Method::GET, Some(Some(object))) => {
+                if let Some(change) = self.once_read.take_if(|_| resource == "persistentvolumes") {
+                    let mut changed = object.clone();
+                    json_patch::merge(&mut changed, &change);
+                    self.write(resource, changed);
+                }
+                (StatusCode::OK, object)
+            }
             (&Method::POST, None) => {
                 let object: Value = serde_json::from_slice(body).unwrap();
                 let name = object["metadata"]["name"].as_str().unwrap();

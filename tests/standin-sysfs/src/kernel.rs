@@ -137,3 +137,69 @@ fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plant::{Card, plant};
+
+    const PF: &str = "sys/bus/pci/devices/0000:3b:00.0";
+
+    fn becomes(mut holds: impl FnMut() -> bool) -> bool {
+        (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            holds()
+        })
+    }
+
+    #[test]
+    fn numbers_go_by_way_of_none_and_not_above_the_total() {
+        let root = tempfile::tempdir().unwrap();
+        plant(root.path(), &[Card::default()]).unwrap();
+        let _kernel = Kernel::start(root.path()).unwrap();
+        let device = root.path().join(PF);
+        let file = device.join("sriov_numvfs");
+        let made = |count: usize| {
+            let found = names(&device).unwrap();
+            found
+                .iter()
+                .filter(|name| name.starts_with("virtfn"))
+                .count()
+                == count
+        };
+        let says = |text: &str| fs::read_to_string(&file).unwrap().trim() == text;
+        for (written, count, answer) in [("2", 2, "2"), ("4", 2, "2"), ("0", 0, "0"), ("9", 0, "0")]
+        {
+            fs::write(&file, written).unwrap();
+            assert!(becomes(|| made(count) && says(answer)), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_driver_takes_what_is_its_own_or_what_it_is_told_to() {
+        let root = tempfile::tempdir().unwrap();
+        plant(root.path(), &[Card::default()]).unwrap();
+        let _kernel = Kernel::start(root.path()).unwrap();
+        let device = root.path().join(PF);
+        fs::write(device.join("sriov_numvfs"), "1").unwrap();
+        assert!(becomes(|| device.join("virtfn0").exists()));
+        let function = root.path().join("sys/bus/pci/devices/0000:3b:02.0");
+        let drivers = root.path().join("sys/bus/pci/drivers");
+        let driver = || fs::read_link(function.join("driver")).ok();
+        fs::write(drivers.join("iavf/unbind"), "0000:3b:02.0\n").unwrap();
+        assert!(becomes(|| driver().is_none()));
+
+        // One thread does all in order: once the last write shows, the first had its time.
+        fs::write(drivers.join("vfio-pci/bind"), "0000:3b:02.0").unwrap();
+        fs::write(
+            root.path().join("sys/bus/pci/drivers_probe"),
+            "0000:3b:02.0",
+        )
+        .unwrap();
+        assert!(becomes(|| driver().is_some()));
+        assert!(driver().unwrap().ends_with("iavf"), "vfio-pci has no table");
+        assert!(root.path().join("sys/class/net/ens1f0v0").exists());
+    }
+}

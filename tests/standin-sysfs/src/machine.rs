@@ -1,8 +1,8 @@
 //! What the kernel does when something is written: functions come and go, drivers are bound and unbound.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::plant::{join_group, show_interface};
@@ -124,7 +124,16 @@ impl Machine {
             }
             Some(_) | None => now,
         };
-        fs::write(device.join("sriov_numvfs"), format!("{result}\n"))
+        if number(Some(text.to_owned())) == Some(result) {
+            return Ok(());
+        }
+        // Not made empty before: a reader must never see a file of sysfs without its value.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .open(device.join("sriov_numvfs"))?;
+        let text = format!("{result}\n");
+        file.write_all(text.as_bytes())?;
+        file.set_len(u64::try_from(text.len()).unwrap_or_default())
     }
 
     fn make(&self, parent: &Path, address: &str, index: u32) -> io::Result<()> {
