@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::config::AuthInfo;
 use kube::core::Request;
 use kube::{Client, Config, Error};
 use serde_json::Value;
@@ -40,6 +41,22 @@ impl Cluster {
         let advice = "run the tests by tests/e2e/run.sh: they need the network of `plane shell`";
         let mut config = Config::infer().await.context(advice)?;
         config.connect_timeout = Some(Duration::from_secs(10));
+        config.read_timeout = Some(Duration::from_secs(60));
+        Ok(Self {
+            client: Client::try_from(config)?,
+        })
+    }
+
+    /// Connects as whoever has this token, and as nobody else.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn connect_with_token(token: &str) -> Result<Self> {
+        let mut config = Config::infer().await.context("no kubeconfig")?;
+        config.auth_info = AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..AuthInfo::default()
+        };
         config.read_timeout = Some(Duration::from_secs(60));
         Ok(Self {
             client: Client::try_from(config)?,
@@ -127,6 +144,18 @@ impl Cluster {
             Request::new(path(kind, namespace)).patch(name, &params, &Patch::Merge(patch))?;
         let changed = self.client.request(request).await;
         changed.map_err(|e| words(e).context(format!("patch {} {namespace}/{name}", kind.plural)))
+    }
+
+    /// Changes the status of an object by a merge patch.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn merge_status(&self, kind: Kind, name: &str, patch: &Value) -> Result<Value> {
+        let params = PatchParams::default();
+        let request = Request::new(path(kind, ""));
+        let request = request.patch_subresource("status", name, &params, &Patch::Merge(patch))?;
+        let changed = self.client.request(request).await;
+        changed.map_err(|e| words(e).context(format!("patch status of {} {name}", kind.plural)))
     }
 
     /// Deletes an object, within its grace period; one that is not there is fine.

@@ -35,6 +35,16 @@ pub const NODE: Kind = core("nodes");
 pub const CLAIM: Kind = core("persistentvolumeclaims");
 /// PersistentVolume.
 pub const VOLUME: Kind = core("persistentvolumes");
+/// StorageClass.
+pub const STORAGE_CLASS: Kind = Kind {
+    api: "/apis/storage.k8s.io/v1",
+    plural: "storageclasses",
+};
+/// NodeInventory of vmberth.
+pub const INVENTORY: Kind = Kind {
+    api: "/apis/vmberth.io/v1alpha1",
+    plural: "nodeinventories",
+};
 /// Service.
 pub const SERVICE: Kind = core("services");
 /// Secret.

@@ -139,6 +139,57 @@ impl Process {
     }
 }
 
+/// A program wholly inside a node, or inside `control-plane`.
+///
+/// # Errors
+/// If the stories run without the plane.
+pub fn inside<'a>(node: &'a str, command: impl IntoIterator<Item = &'a str>) -> Result<Tool> {
+    let program = std::env::var("PLANE").context("$PLANE is not set: run tests/e2e/run.sh")?;
+    let args = ["shell", "--node", node].into_iter().chain(command);
+    Ok(Tool::new(&program, args))
+}
+
+/// Sends a signal (`STOP`, `CONT`) to a part of a machine, such as `control-plane/kube-apiserver`.
+///
+/// # Errors
+/// If there is no such part.
+pub async fn signal(part: &str, signal: &str) -> Result<()> {
+    let (machine, name) = part.split_once('/').context("MACHINE/PART")?;
+    let file = format!("cluster/machines/{machine}/parts/{name}.pid");
+    let file = cache()?.join(file);
+    let pid = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let command = format!("kill -{signal} {}", pid.trim());
+    inside(machine, ["sh", "-c", &command])?
+        .output()
+        .await
+        .map(drop)
+}
+
+/// The 2Mi huge pages of the machine, which all nodes share.
+const HUGE_PAGES: &str = "/proc/sys/vm/nr_hugepages";
+
+/// How many 2Mi huge pages there are.
+///
+/// # Errors
+/// If the kernel has none at all.
+pub fn huge_pages() -> Result<u64> {
+    Ok(fs::read_to_string(HUGE_PAGES)?.trim().parse()?)
+}
+
+/// Sets how many there are; a kubelet sees it when it is started the next time.
+///
+/// # Errors
+/// If the kernel gives another number.
+pub fn set_huge_pages(pages: u64) -> Result<()> {
+    fs::write(HUGE_PAGES, pages.to_string())?;
+    let got = huge_pages()?;
+    anyhow::ensure!(
+        got == pages,
+        "wanted {pages} huge pages, the kernel gave {got}"
+    );
+    Ok(())
+}
+
 /// Has the plane kill a part of a machine, such as `control-plane/kube-apiserver`, and start it
 /// again.
 ///

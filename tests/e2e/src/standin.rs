@@ -1,7 +1,10 @@
-//! Starts the stand-in for network-resources-injector, and has the API server call it.
+//! Starts the stand-in for network-resources-injector, and has the API server call it; and the one for
+//! the device plugin ([`device_plugin`]).
 //!
-//! The real one is not to be had as a Go module. What it does to a pod stands in [`injector`].
+//! The real ones are not to be had as Go modules. What the injector does to a pod stands in
+//! [`injector`].
 
+pub mod device_plugin;
 pub mod injector;
 
 use std::process::Stdio;

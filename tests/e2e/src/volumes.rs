@@ -16,8 +16,12 @@ use crate::wait::{self, Look};
 /// The class of the nodes' local volumes.
 pub const CLASS: &str = "local-vd";
 
-/// Where volumes are on a node; nothing else is ever emptied.
-const FOLDER: &str = "/var/vd/vol";
+/// Where volumes are on a node: the plane's, and those of vmberth's exporter. Nothing else is ever
+/// emptied.
+const FOLDERS: [&str; 2] = ["/var/vd/vol", "/var/vmberth-vd/vol"];
+
+/// Label of the volumes that vmberth's exporter made: their node.
+pub const MADE_BY_EXPORTER: &str = "vmberth.io/node";
 
 /// A local volume on its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +35,17 @@ pub struct Place {
 }
 
 impl Place {
-    fn of(volume: &Value) -> Result<Self> {
+    /// Reads a persistent volume.
+    ///
+    /// # Errors
+    /// If it is none of those that stories use.
+    pub fn of(volume: &Value) -> Result<Self> {
         let terms = &volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"];
         let node = text(&terms[0]["matchExpressions"][0]["values"][0]).to_owned();
         let directory = text(&volume["spec"]["local"]["path"]).to_owned();
         let volume = name(volume).to_owned();
         ensure!(
-            !node.is_empty() && directory.starts_with(FOLDER),
+            !node.is_empty() && FOLDERS.iter().any(|folder| directory.starts_with(folder)),
             "{volume} is not local"
         );
         Ok(Self {
@@ -75,7 +83,7 @@ pub async fn place_of(cluster: &Cluster, namespace: &str, claim: &str) -> Result
     Place::of(bound.with_context(held)?)
 }
 
-/// A volume of a node that nobody holds; the last one, since the scheduler begins at the front.
+/// A volume of the plane on a node that nobody holds; the last one, since the scheduler begins at the front.
 ///
 /// # Errors
 /// If there is none.
@@ -83,18 +91,20 @@ pub async fn free_on(cluster: &Cluster, node: &str) -> Result<String> {
     let volumes = cluster.list(kind::VOLUME, "", "").await?;
     let free = volumes.iter().rev().find(|volume| {
         volume["status"]["phase"] == "Available"
+            && volume["spec"]["storageClassName"] == CLASS
             && Place::of(volume).is_ok_and(|place| place.node == node)
     });
     Ok(name(free.with_context(|| format!("no free volume on {node}"))?).to_owned())
 }
 
-/// Empties and frees the volumes of a namespace that is gone.
+/// Empties and frees the volumes of a namespace that is gone. The exporter's are left to it.
 ///
 /// # Errors
 /// What could not be emptied or freed.
 pub async fn give_back(cluster: &Cluster, namespace: &str) -> Result<()> {
     for volume in cluster.list(kind::VOLUME, "", "").await? {
-        if volume["spec"]["claimRef"]["namespace"] != namespace {
+        let exporters = !volume["metadata"]["labels"][MADE_BY_EXPORTER].is_null();
+        if exporters || volume["spec"]["claimRef"]["namespace"] != namespace {
             continue;
         }
         let place = Place::of(&volume)?;
@@ -114,7 +124,11 @@ pub async fn give_back(cluster: &Cluster, namespace: &str) -> Result<()> {
     Ok(())
 }
 
-fn empty(directory: &Path) -> Result<()> {
+/// Removes everything in a directory.
+///
+/// # Errors
+/// With what could not be removed.
+pub fn empty(directory: &Path) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

@@ -1,4 +1,4 @@
-//! Disks: the volumes' file system of each node, and the store of container images that all nodes
+//! Disks: the volumes' file systems of each node, and the store of container images that all nodes
 //! get a copy-on-write snapshot of.
 
 use std::path::{Path, PathBuf};
@@ -7,27 +7,71 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::cmd::Cmd;
+use crate::host;
 use crate::layout::Layout;
 use crate::progress::Progress;
 
 /// Options of every mount of the image store: its content can be made again, so speed comes first.
 pub const STORE_OPTIONS: &str = "nobarrier,commit=300";
 
-/// Makes the file system that holds a node's volumes (sparse, so it costs what is written), with
-/// its directories, and returns its loop device.
+/// Files in a node's directory that hold its volumes: each has a loop device while the node lives.
+pub const VOLUME_FILES: [&str; 2] = [VOLUMES, EXPORTER_VOLUMES];
+/// The volumes that the plane makes PVs of.
+pub const VOLUMES: &str = "volumes.img";
+/// The volumes that are left to vmberth's exporter.
+pub const EXPORTER_VOLUMES: &str = "exporter-volumes.img";
+
+/// Kinds of file systems that hold volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileSystem {
+    /// Every kernel that runs the plane has it.
+    Ext4,
+    /// What edge nodes often have instead.
+    Xfs,
+}
+
+impl FileSystem {
+    /// xfs if this kernel has it, so that both kinds are tested.
+    ///
+    /// # Errors
+    /// If /proc can't be read.
+    pub fn other() -> Result<Self> {
+        let xfs = host::knows_file_system(Self::Xfs.name())?;
+        Ok(if xfs { Self::Xfs } else { Self::Ext4 })
+    }
+
+    /// The kernel's word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+        }
+    }
+
+    /// Nothing is discarded: the file is sparse as it is.
+    fn make(self, file: &Path) -> Result<()> {
+        let lazy = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
+        let cmd = match self {
+            Self::Ext4 => Cmd::new("mkfs.ext4").args(["-q", "-F", "-m", "0", "-E", lazy]),
+            Self::Xfs => Cmd::new("mkfs.xfs").args(["-q", "-f", "-K"]),
+        };
+        cmd.arg(file).run()
+    }
+}
+
+/// Makes a file system that holds a node's volumes (sparse, so it costs what is written), with its
+/// directories, and returns its loop device.
 ///
 /// # Errors
 /// With the command that failed.
-pub fn volumes(file: &Path, gibibytes: u64, directories: u16) -> Result<PathBuf> {
+pub fn volumes(file: &Path, kind: FileSystem, gibibytes: u64, directories: u16) -> Result<PathBuf> {
     sparse(file, gibibytes)?;
-    let options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-    Cmd::new("mkfs.ext4")
-        .args(["-q", "-F", "-m", "0", "-E", options])
-        .arg(file)
-        .run()?;
+    kind.make(file)?;
     let device = attach(file)?;
     let script = format!(
-        "mount {} /mnt && cd /mnt && rmdir lost+found && for i in $(seq 0 {}); do mkdir vol$i; done",
+        "mount -t {} {} /mnt && cd /mnt && rm -rf lost+found && for i in $(seq 0 {}); do mkdir vol$i; done",
+        kind.name(),
         device.display(),
         directories.saturating_sub(1),
     );

@@ -41,7 +41,9 @@ fn free_disks(layout: &Layout) -> Result<()> {
             .map(|e| e.path())
     };
     for machine in names(&machines) {
-        disk::detach(&machine.join("volumes.ext4"))?;
+        for file in disk::VOLUME_FILES {
+            disk::detach(&machine.join(file))?;
+        }
     }
     let Some(store) = Store::open(layout)? else {
         return Ok(());

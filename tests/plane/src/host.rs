@@ -1,5 +1,5 @@
 //! What the cluster changes on the host itself, remembered so that `down` can put it back: a few
-//! kernel settings (kubelet sets some of them, and they are not per namespace), the mount point of
+//! kernel settings (kubelet sets some of them, and they are not per namespace), the mount points of
 //! the volumes, and the cgroups of the nodes.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{self, Layout, VOLUME_DIR};
+use crate::cmd::Cmd;
+use crate::layout::{self, EXPORTER_VOLUME_DIR, Layout, VOLUME_DIR};
 use crate::wait;
 
 /// Settings that kubelet, or the plane itself, changes for the whole machine.
@@ -24,11 +25,16 @@ const SETTINGS: [&str; 7] = [
     "kernel/keys/root_maxbytes",
 ];
 
+/// Where nodes mount their volumes; the host needs the directories, since machines share its root.
+const MOUNT_POINTS: [&str; 2] = [VOLUME_DIR, EXPORTER_VOLUME_DIR];
+
 /// The host as it was before `up`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Before {
     settings: BTreeMap<String, String>,
-    volume_dir_existed: bool,
+    /// Those of [`MOUNT_POINTS`] that were not there.
+    #[serde(default)]
+    mount_points_made: Vec<String>,
 }
 
 impl Before {
@@ -36,7 +42,7 @@ impl Before {
         layout.cluster.join("host-before.json")
     }
 
-    /// Remembers the host, and makes the mount point of the volumes.
+    /// Remembers the host, and makes the mount points of the volumes.
     ///
     /// # Errors
     /// If a file can't be read or written.
@@ -47,13 +53,16 @@ impl Before {
                 settings.insert(name.to_owned(), value.trim().to_owned());
             }
         }
-        let volume_dir_existed = Path::new(VOLUME_DIR).exists();
+        let missing = MOUNT_POINTS.iter().filter(|dir| !Path::new(dir).exists());
         let before = Self {
             settings,
-            volume_dir_existed,
+            mount_points_made: missing.map(|&dir| dir.to_owned()).collect(),
         };
         layout::write(&Self::file(layout), serde_json::to_vec_pretty(&before)?)?;
-        fs::create_dir_all(VOLUME_DIR).context(VOLUME_DIR)
+        for dir in MOUNT_POINTS {
+            fs::create_dir_all(dir).context(dir)?;
+        }
+        Ok(())
     }
 
     /// Puts everything back, if something was remembered.
@@ -71,11 +80,26 @@ impl Before {
                 fs::write(&path, value).with_context(|| path.display().to_string())?;
             }
         }
-        if !before.volume_dir_existed && Path::new(VOLUME_DIR).exists() {
-            fs::remove_dir(VOLUME_DIR).context(VOLUME_DIR)?;
+        for dir in &before.mount_points_made {
+            if Path::new(dir).exists() {
+                fs::remove_dir(dir).with_context(|| dir.clone())?;
+            }
         }
         Ok(())
     }
+}
+
+/// Whether the kernel knows this kind of file system.
+///
+/// # Errors
+/// If /proc can't be read.
+pub fn knows_file_system(kind: &str) -> Result<bool> {
+    // A module that is not loaded yet is not in the list: modprobe decides then.
+    let known = fs::read_to_string("/proc/filesystems")?;
+    let listed = known
+        .lines()
+        .any(|line| line.split_whitespace().last() == Some(kind));
+    Ok(listed || Cmd::new("modprobe").arg(kind).succeeds().unwrap_or(false))
 }
 
 /// Sets aside this many more 2Mi huge pages; kubelet counts them once, at its start.

@@ -28,6 +28,8 @@ pub const PROMETHEUS_ADDRESS: &str = "10.99.0.1:9090";
 pub const CONTROL_PLANE: &str = "control-plane";
 /// Directory on a node whose sub-directories are its local volumes.
 pub const VOLUME_DIR: &str = "/var/vd";
+/// Directory on a node whose sub-directories are left to vmberth's exporter: no PV is made of them.
+pub const EXPORTER_VOLUME_DIR: &str = "/var/vmberth-vd";
 /// Storage class of the local volumes (`WaitForFirstConsumer`, no provisioner).
 pub const STORAGE_CLASS: &str = "local-vd";
 
@@ -73,7 +75,13 @@ impl Layout {
         std::fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
         let cache = cache.canonicalize()?;
         // Nodes have other files there: they could not see the cluster's.
-        let hidden = ["/run", "/var/lib", "/var/log", VOLUME_DIR];
+        let hidden = [
+            "/run",
+            "/var/lib",
+            "/var/log",
+            VOLUME_DIR,
+            EXPORTER_VOLUME_DIR,
+        ];
         if hidden.iter().any(|dir| cache.starts_with(dir)) {
             bail!(
                 "{CACHE_ENV} must be outside of {hidden:?}, got {}",

@@ -3,8 +3,8 @@
 //! `up` reads top to bottom: [`preflight`] looks at the machine, [`build`] makes what is not cached
 //! ([`go`], [`images`], [`disk`]), [`machine`]s are started (namespaces whose PID 1 is
 //! [`machine::init`]), [`network`] joins them, [`control_plane`] and [`node`] say which parts run
-//! inside, and [`install`] brings DNS, CDI, KubeVirt, volumes and the taint. [`mod@down`] takes all
-//! of it away again.
+//! inside ([`functions`]: beside which network card), and [`install`] brings DNS, CDI, KubeVirt,
+//! volumes and the taint. [`mod@down`] takes all of it away again.
 
 #![allow(
     clippy::indexing_slicing,
@@ -18,6 +18,7 @@ pub mod complete;
 pub mod control_plane;
 pub mod disk;
 pub mod down;
+pub mod functions;
 pub mod go;
 pub mod host;
 pub mod images;

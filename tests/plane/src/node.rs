@@ -8,13 +8,17 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::control_plane::proxy;
-use crate::disk;
-use crate::layout::{self, DNS_SERVICE_IP, Layout, VOLUME_DIR};
+use crate::disk::{self, FileSystem};
+use crate::functions;
+use crate::layout::{self, DNS_SERVICE_IP, EXPORTER_VOLUME_DIR, Layout, VOLUME_DIR};
 use crate::machine::{Machine, Mount, Part, Spec};
 use crate::wait;
 
 /// Size of the file system that holds a node's volumes; sparse.
 const VOLUMES_GIB: u64 = 60;
+/// The same of the volumes that are left to the exporter, and how many of them there are.
+const EXPORTER_VOLUMES_GIB: u64 = 24;
+const EXPORTER_VOLUMES: u16 = 4;
 
 /// Starts the machine of a node, without parts. Its containerd's files are the image store's
 /// snapshot of the same name.
@@ -24,8 +28,15 @@ const VOLUMES_GIB: u64 = 60;
 pub fn start_machine(layout: &Layout, store: &Path, number: u8, volumes: u16) -> Result<Machine> {
     let name = layout::node_name(number);
     let dir = layout.machine(&name);
-    let device = disk::volumes(&dir.join("volumes.ext4"), VOLUMES_GIB, volumes)?;
-    let mounts = vec![
+    let mut mounts = base_mounts(&name, &dir, store);
+    mounts.extend(volume_mounts(&dir, volumes)?);
+    mounts.extend(functions::mounts(&dir)?);
+    make_cgroups(&cgroup(&name))?;
+    Machine::start(&Spec { name, dir, mounts })
+}
+
+fn base_mounts(name: &str, dir: &Path, store: &Path) -> Vec<Mount> {
+    vec![
         // kubelet, CNI and KubeVirt write below these: the host never sees it.
         Mount::Bind {
             source: dir.join("var-lib"),
@@ -44,15 +55,28 @@ pub fn start_machine(layout: &Layout, store: &Path, number: u8, volumes: u16) ->
             options: format!("subvol={name},{}", disk::STORE_OPTIONS),
             target: "/var/lib/containerd".into(),
         },
-        Mount::Device {
-            device,
-            fstype: "ext4".to_owned(),
-            options: String::new(),
-            target: VOLUME_DIR.into(),
-        },
-    ];
-    make_cgroups(&cgroup(&name))?;
-    Machine::start(&Spec { name, dir, mounts })
+    ]
+}
+
+fn volume_mounts(dir: &Path, volumes: u16) -> Result<Vec<Mount>> {
+    let (ext4, other) = (FileSystem::Ext4, FileSystem::other()?);
+    let device = disk::volumes(&dir.join(disk::VOLUMES), ext4, VOLUMES_GIB, volumes)?;
+    let exporter_device = disk::volumes(
+        &dir.join(disk::EXPORTER_VOLUMES),
+        other,
+        EXPORTER_VOLUMES_GIB,
+        EXPORTER_VOLUMES,
+    )?;
+    let mount = |device, kind: FileSystem, target: &str| Mount::Device {
+        device,
+        fstype: kind.name().to_owned(),
+        options: String::new(),
+        target: target.into(),
+    };
+    Ok(vec![
+        mount(device, ext4, VOLUME_DIR),
+        mount(exporter_device, other, EXPORTER_VOLUME_DIR),
+    ])
 }
 
 /// Starts containerd, kubelet and kube-proxy.

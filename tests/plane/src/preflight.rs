@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::cmd::Cmd;
+use crate::host;
 use crate::layout::Layout;
 use crate::progress::Progress;
 
 /// Programs the plane calls, and the Debian package each comes from.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
@@ -24,6 +25,7 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("cpio", "cpio"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.xfs", "xfsprogs"),
     ("qemu-img", "qemu-utils"),
     ("syslinux", "syslinux"),
     ("mcopy", "mtools"),
@@ -97,11 +99,8 @@ fn kernel(missing: &mut Vec<String>) -> Result<()> {
             break;
         }
     }
-    let known = fs::read_to_string("/proc/filesystems")?;
     for kind in ["btrfs", "ext4", "overlay", "hugetlbfs"] {
-        // A module that is not loaded yet is not in the list: modprobe decides then.
-        let listed = known.lines().any(|line| line.ends_with(kind));
-        if !listed && !Cmd::new("modprobe").arg(kind).succeeds().unwrap_or(false) {
+        if !host::knows_file_system(kind)? {
             missing.push(format!("the kernel's file system {kind}"));
         }
     }
@@ -109,6 +108,9 @@ fn kernel(missing: &mut Vec<String>) -> Result<()> {
         "/dev/loop-control",
         "/dev/net/tun",
         "/proc/sys/vm/nr_hugepages",
+        // Every node's own PCI devices and groups are mounted over these.
+        "/sys/bus/pci",
+        "/sys/kernel/iommu_groups",
     ] {
         if !Path::new(file).exists() {
             missing.push(format!("the kernel feature behind {file}"));

@@ -1,5 +1,5 @@
-//! Gives local volumes back whose claims are gone: what an operator does by hand on edge clusters,
-//! until vmberth's exporter does it.
+//! Gives local volumes back whose claims are gone: what an operator does by hand on edge clusters.
+//! Only those that the plane made: vmberth's exporter does it for its own.
 
 use std::fs;
 

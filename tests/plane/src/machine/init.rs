@@ -104,8 +104,9 @@ fn start_requested(
             continue;
         }
         let part: Part = serde_json::from_slice(&fs::read(&path)?)?;
-        fs::remove_file(&path)?;
+        // Before the request, whose end is waited for: an earlier end of the part is no end of this one.
         remove_if_there(&requests.join(format!("{}.exit", part.name)))?;
+        fs::remove_file(&path)?;
         match start(spec, &part) {
             Ok(pid) => {
                 running.insert(pid, part.name.clone());

@@ -1,0 +1,281 @@
+//! vmberth's exporter from outside: installed by the chart, seen through inventories, volumes, metrics and Events.
+
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::functions::functions;
+use crate::metrics::{self, Sample};
+use crate::pod::node_of;
+use crate::seen::{self, condition, items, name, text};
+use crate::standin::device_plugin;
+use crate::story::{Scene, Story};
+use crate::volumes::{MADE_BY_EXPORTER, empty};
+use crate::wait::{self, Look};
+use crate::{kind, node, raw, vmberth};
+
+pub use settings::Settings;
+
+/// The class of its volumes, which the chart makes.
+pub const CLASS: &str = "vmberth-local";
+
+/// Its program.
+pub const PROGRAM: &str = "vmberth-exporter";
+
+/// The real nodes.
+pub const NODES: [&str; 2] = ["edge-1", "edge-2"];
+
+/// Where its volumes are on a node: a file system that the plane makes for it.
+pub const FOLDER: &str = "/var/vmberth-vd";
+
+/// So many volumes there are on each node.
+pub const VOLUMES: usize = 4;
+
+/// Labels of its pods.
+const PODS: &str = "app.kubernetes.io/component=exporter";
+
+/// Port of health and metrics.
+const ADMIN_PORT: u16 = 8080;
+
+/// How long anything may take to be seen.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A story with the exporter, alone. It begins with empty volumes and without functions, and leaves no volume behind.
+///
+/// # Errors
+/// The story's own, or what could not be cleaned up.
+pub fn story(
+    name: &'static str,
+    settings: Settings,
+    body: impl AsyncFnOnce(&Scene) -> Result<()>,
+) -> Result<()> {
+    Story::new(name).alone().run(async |scene| {
+        tidy(scene).await?;
+        install(&scene.cluster, settings).await?;
+        let result = body(scene).await;
+        if result.is_err() {
+            let report = seen::namespace(&scene.cluster, vmberth::NAME).await;
+            scene.say(&report.unwrap_or_default());
+            for node in NODES {
+                let seen = scene.cluster.find(kind::INVENTORY, "", node).await;
+                scene.say(&seen.unwrap_or_default().unwrap_or_default().to_string());
+            }
+        }
+        let tidied = tidy(scene).await;
+        result.and(tidied)
+    })
+}
+
+/// Installs it, or brings what is installed to these settings, and waits until each real node has an inventory.
+///
+/// # Errors
+/// helm's words, or the node that has none.
+pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
+    let values = format!("exporter={}", settings.values());
+    vmberth::upgrade(cluster, &["--set-json", &values]).await?;
+    for node in NODES {
+        let fits = |inventory: &Value| condition(inventory, "PVsInSync").is_some();
+        wait_inventory(cluster, node, "conditions", fits).await?;
+    }
+    Ok(())
+}
+
+/// Takes it away with all that it made, and the story's claims with it.
+async fn tidy(scene: &Scene) -> Result<()> {
+    let Scene {
+        cluster, namespace, ..
+    } = scene;
+    for kind in [kind::DATA_VOLUME, kind::POD, kind::CLAIM] {
+        for one in cluster.list(kind, namespace, "").await? {
+            cluster.delete(kind, namespace, name(&one)).await?;
+        }
+    }
+    wait_none(cluster, "claims to go", kind::CLAIM, namespace, "").await?;
+    device_plugin::remove(cluster).await?;
+    vmberth::upgrade(cluster, &[]).await?;
+    let ours = MADE_BY_EXPORTER;
+    for volume in cluster.list(kind::VOLUME, "", ours).await? {
+        cluster.delete(kind::VOLUME, "", name(&volume)).await?;
+    }
+    wait_none(cluster, "volumes to go", kind::VOLUME, "", ours).await?;
+    for node in NODES {
+        functions(node)?.remove()?;
+        for number in 0..VOLUMES {
+            empty(&volume_dir(node, number)?)?;
+        }
+    }
+    Ok(())
+}
+
+async fn wait_none(
+    cluster: &Cluster,
+    what: &str,
+    kind: kind::Kind,
+    namespace: &str,
+    labels: &str,
+) -> Result<()> {
+    wait::until(what, LIMIT, async || {
+        let left = cluster.list(kind, namespace, labels).await?;
+        Ok(Look::of(left.is_empty().then_some(()), || {
+            seen::lines(&left)
+        }))
+    })
+    .await
+}
+
+/// A volume's directory, as it can be opened from here.
+///
+/// # Errors
+/// If there is no such node.
+pub fn volume_dir(node: &str, number: usize) -> Result<PathBuf> {
+    node::path(node, &format!("{FOLDER}/vol{number}"))
+}
+
+/// Waits for an inventory that fits.
+///
+/// # Errors
+/// The inventory, as it was last.
+pub async fn wait_inventory(
+    cluster: &Cluster,
+    node: &str,
+    what: &str,
+    fits: impl Fn(&Value) -> bool,
+) -> Result<Value> {
+    let what = format!("the inventory of {node}: {what}");
+    wait::until(&what, LIMIT, async || {
+        let found = cluster.find(kind::INVENTORY, "", node).await?;
+        let found = found.unwrap_or_default();
+        Ok(Look::of(fits(&found).then(|| found.clone()), || {
+            found["status"].to_string()
+        }))
+    })
+    .await
+}
+
+/// Waits until a condition of a node's inventory has this status and all of these words in reason and message; returns
+/// them.
+///
+/// # Errors
+/// The inventory, as it was last.
+pub async fn wait_condition(
+    scene: &Scene,
+    node: &str,
+    kind: &str,
+    status: &str,
+    words: &[&str],
+) -> Result<String> {
+    let told = |inventory: &Value| {
+        let found = condition(inventory, kind).filter(|found| found["status"] == status)?;
+        let told = format!("{}: {}", text(&found["reason"]), text(&found["message"]));
+        words.iter().all(|word| told.contains(word)).then_some(told)
+    };
+    let what = format!("{kind} {status} {words:?}");
+    let fits = |inventory: &Value| told(inventory).is_some();
+    let inventory = wait_inventory(&scene.cluster, node, &what, fits).await?;
+    let told = told(&inventory).unwrap_or_default();
+    scene.say(&format!("{node} {kind} {status}: {told}"));
+    Ok(told)
+}
+
+/// Waits for an Event on a node with this reason and these words.
+///
+/// # Errors
+/// The Events on the node.
+pub async fn wait_event(scene: &Scene, node: &str, reason: &str, words: &[&str]) -> Result<()> {
+    let what = format!("an Event {reason} {words:?} on {node}");
+    let message = wait::until(&what, LIMIT, async || {
+        let mut events = scene.cluster.list(kind::EVENT, "", "").await?;
+        events.retain(|event| {
+            let object = &event["involvedObject"];
+            object["kind"] == "Node" && object["name"] == node
+        });
+        let fits = |event: &&Value| {
+            let message = text(&event["message"]);
+            event["reason"] == reason && words.iter().all(|word| message.contains(word))
+        };
+        let found = events
+            .iter()
+            .find(fits)
+            .map(|event| text(&event["message"]).to_owned());
+        let all = || {
+            events
+                .iter()
+                .map(|event| text(&event["reason"]))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        Ok(Look::of(found, all))
+    })
+    .await?;
+    scene.say(&format!("Event {reason}: {message}"));
+    Ok(())
+}
+
+/// Its pod on a node.
+///
+/// # Errors
+/// If there is none, or several.
+pub async fn pod(cluster: &Cluster, node: &str) -> Result<Value> {
+    let mut pods = cluster.list(kind::POD, vmberth::NAME, PODS).await?;
+    pods.retain(|pod| node_of(pod) == node);
+    ensure!(
+        pods.len() == 1,
+        "exporters on {node}: {}",
+        seen::lines(&pods)
+    );
+    pods.pop().context("counted above")
+}
+
+/// Its metrics on a node, taken now.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn metrics(cluster: &Cluster, node: &str) -> Result<Vec<Sample>> {
+    let pod = pod(cluster, node).await?;
+    let address = text(&pod["status"]["podIP"])
+        .parse()
+        .context("its address")?;
+    let answer = raw::get(SocketAddr::new(address, ADMIN_PORT), "/metrics").await?;
+    ensure!(answer.status == 200, "/metrics: {}", answer.head);
+    Ok(metrics::parse(&answer.body))
+}
+
+/// Its volumes of a node.
+///
+/// # Errors
+/// What the API server said.
+pub async fn volumes(cluster: &Cluster, node: &str) -> Result<Vec<Value>> {
+    let labels = format!("{MADE_BY_EXPORTER}={node}");
+    cluster.list(kind::VOLUME, "", &labels).await
+}
+
+/// Waits until all its volumes of a node are there and free.
+///
+/// # Errors
+/// The volumes, as they were last.
+pub async fn wait_all_available(cluster: &Cluster, node: &str) -> Result<()> {
+    let what = format!("{VOLUMES} volumes of {node} to be Available");
+    wait::until(&what, LIMIT, async || {
+        let volumes = volumes(cluster, node).await?;
+        let free = volumes
+            .iter()
+            .filter(|one| one["status"]["phase"] == "Available");
+        let all = free.count() == VOLUMES && volumes.len() == VOLUMES;
+        Ok(Look::of(all.then_some(()), || seen::lines(&volumes)))
+    })
+    .await
+}
+
+/// The volume of this name in a node's inventory, by its PersistentVolume.
+#[must_use]
+pub fn volume_in<'a>(inventory: &'a Value, persistent_volume: &str) -> Option<&'a Value> {
+    items(&inventory["status"]["volumes"])
+        .iter()
+        .find(|one| one["persistentVolume"] == persistent_volume)
+}

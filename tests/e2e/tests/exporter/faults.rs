@@ -1,0 +1,155 @@
+//! Disks that fail: read-only, full, replaced, led astray by links. Data stays, is told, and all recovers.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use vmberth_e2e::exporter::{
+    self, CLASS, FOLDER, NODES, Settings, volume_dir, volumes, wait_all_available, wait_condition,
+    wait_inventory,
+};
+use vmberth_e2e::seen::{self, items};
+use vmberth_e2e::wait;
+use vmberth_e2e::{Scene, kind, node};
+
+use crate::volumes::wait_back;
+
+const NODE: &str = NODES[0];
+
+/// A file system that turned read-only is told, nothing is given back meanwhile, and all of it afterwards.
+#[test]
+fn a_read_only_file_system_is_told_and_waited_for() -> Result<()> {
+    exporter::story("exporter read-only", Settings::default(), async |scene| {
+        let place = scene.tenant("tenant", NODE, CLASS).await?;
+        fs::write(place.file("disk.img")?, "data")?;
+        remount("ro").await?;
+        let result = async {
+            wait_inventory(&scene.cluster, NODE, "a read-only file system", read_only).await?;
+            wait_condition(scene, NODE, "VolumesHealthy", "False", &["read-only"]).await?;
+            scene.leave("tenant").await?;
+            wait::holds(
+                "no volume given back",
+                Duration::from_secs(10),
+                async || {
+                    let volume = scene.cluster.get(kind::VOLUME, "", &place.volume).await?;
+                    ensure!(
+                        volume["status"]["phase"] != "Available",
+                        "{}",
+                        seen::line(&volume)
+                    );
+                    Ok(())
+                },
+            )
+            .await
+        }
+        .await;
+        remount("rw").await?;
+        result?;
+        wait_back(scene, &place).await?;
+        wait_condition(scene, NODE, "VolumesHealthy", "True", &[]).await?;
+        wait_all_available(&scene.cluster, NODE).await
+    })
+}
+
+fn read_only(inventory: &Value) -> bool {
+    items(&inventory["status"]["fileSystems"])
+        .iter()
+        .any(|one| one["mountPoint"] == FOLDER && one["readOnly"] == true)
+}
+
+async fn remount(mode: &str) -> Result<()> {
+    let options = format!("remount,{mode}");
+    let said = node::inside(NODE, ["mount", "-o", &options, FOLDER])?
+        .output()
+        .await;
+    said.map(drop)
+}
+
+/// A full disk is pressure; no volume is taken away for it.
+#[test]
+fn a_full_file_system_is_pressure() -> Result<()> {
+    exporter::story("exporter full", Settings::default(), async |scene| {
+        wait_all_available(&scene.cluster, NODE).await?;
+        wait_condition(scene, NODE, "DiskPressure", "False", &[]).await?;
+        let folder = node::path(NODE, FOLDER)?;
+        let state = rustix::fs::statvfs(&folder)?;
+        let size = state.f_bavail * state.f_frsize - (16 << 20);
+        let filler = format!("{FOLDER}/filler");
+        let fill = ["fallocate", "-l", &size.to_string(), &filler];
+        let filled = node::inside(NODE, fill)?.output().await;
+        let told = wait_condition(scene, NODE, "DiskPressure", "True", &["Full", FOLDER]).await;
+        fs::remove_file(folder.join("filler")).context(filler.clone())?;
+        filled?;
+        told?;
+        wait_condition(scene, NODE, "DiskPressure", "False", &[]).await?;
+        wait_all_available(&scene.cluster, NODE).await
+    })
+}
+
+/// A directory that became a link is told and never used; a link within a volume is removed, and nothing behind it.
+#[test]
+fn links_lead_nobody_out_of_a_volume() -> Result<()> {
+    exporter::story("exporter links", Settings::default(), async |scene| {
+        let outside = node::path(NODE, "/var/lib/e2e-outside")?;
+        fs::create_dir_all(outside.join("folder"))?;
+        fs::write(outside.join("folder/precious"), "precious")?;
+        let result = async {
+            links_within(scene).await?;
+            directory_replaced(scene).await
+        }
+        .await;
+        let kept = fs::read_to_string(outside.join("folder/precious"));
+        fs::remove_dir_all(&outside)?;
+        result?;
+        ensure!(kept? == "precious", "what was outside has changed");
+        Ok(())
+    })
+}
+
+async fn links_within(scene: &Scene) -> Result<()> {
+    let place = scene.tenant("linker", NODE, CLASS).await?;
+    let directory = place.file("")?;
+    symlink("/var/lib/e2e-outside", directory.join("out"))?;
+    symlink(
+        "/var/lib/e2e-outside/folder/precious",
+        directory.join("disk.img"),
+    )?;
+    fs::create_dir(directory.join("deep"))?;
+    symlink("../../../lib/e2e-outside/folder", directory.join("deep/up"))?;
+    scene.leave("linker").await?;
+    wait_back(scene, &place).await
+}
+
+async fn directory_replaced(scene: &Scene) -> Result<()> {
+    let last = exporter::VOLUMES - 1;
+    wait_all_available(&scene.cluster, NODE).await?;
+    let before = names(&volumes(&scene.cluster, NODE).await?);
+    let directory = volume_dir(NODE, last)?;
+    let away = directory.with_file_name("away");
+    fs::rename(&directory, &away)?;
+    symlink("/var/lib/e2e-outside", &directory)?;
+    let volume = format!("vol{last}");
+    let told = wait_condition(scene, NODE, "VolumesHealthy", "False", &[&volume, "link"]).await;
+    let after = volumes(&scene.cluster, NODE).await;
+    put_back(&directory, &away)?;
+    told?;
+    ensure!(names(&after?) == before, "other volumes than before");
+    wait_condition(scene, NODE, "VolumesHealthy", "True", &[]).await?;
+    wait_all_available(&scene.cluster, NODE).await
+}
+
+fn put_back(directory: &Path, away: &Path) -> Result<()> {
+    fs::remove_file(directory)?;
+    Ok(fs::rename(away, directory)?)
+}
+
+/// Name and UID of each.
+pub(crate) fn names(volumes: &[Value]) -> Vec<String> {
+    let name = |volume: &Value| format!("{} {}", seen::name(volume), volume["metadata"]["uid"]);
+    let mut names: Vec<_> = volumes.iter().map(name).collect();
+    names.sort();
+    names
+}
