@@ -4,7 +4,7 @@ pub mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -14,12 +14,12 @@ use tonic::codegen::http::Uri;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
-use vmberth_decide::node::facts::{ContainerDevices, DeviceCells, KubeletFacts};
+use vmberth_decide::node::facts::{Area, ContainerDevices, DeviceCells, KubeletFacts, Problem};
 
 use messages::{Allocatable, Container, Devices, Memory, Nothing, PodResources, Topology};
 
-/// Where the kubelet listens, below the host's root.
-pub const SOCKET: &str = "var/lib/kubelet/pod-resources/kubelet.sock";
+/// Where the kubelet listens: path on the node, with its usual root directory.
+pub const SOCKET: &str = "/var/lib/kubelet/pod-resources/kubelet.sock";
 /// The kubelet answers from memory; one that takes longer is not well.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What the kubelet's own clients allow (facts: domain 3.3).
@@ -27,41 +27,38 @@ const LARGEST: usize = 16 << 20;
 const ALLOCATABLE: &str = "/v1.PodResourcesLister/GetAllocatableResources";
 const LIST: &str = "/v1.PodResourcesLister/List";
 
-/// Why the kubelet could not be asked.
+/// Why the kubelet could not be asked; who asks knows the socket.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeletError {
     /// Nobody listens, or we may not connect.
-    #[error("{}: {source}", path.display())]
-    Unreachable {
-        /// The socket.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It does not speak HTTP/2.
-    #[error("{}: {}", path.display(), innermost(source))]
-    Connection {
-        /// The socket.
-        path: PathBuf,
-        /// What went wrong.
-        source: tonic::transport::Error,
-    },
+    #[error("{0}")]
+    Unreachable(#[source] io::Error),
+    /// It does not speak HTTP/2, or hung up.
+    #[error("{}", innermost(.0))]
+    Connection(#[source] tonic::transport::Error),
     /// It refused, or its answer can't be read.
-    #[error("{}: {method}: {} ({:?})", path.display(), status.message(), status.code())]
+    #[error("{method}: {} ({:?})", status.message(), status.code())]
     Call {
-        /// The socket.
-        path: PathBuf,
         /// What was asked.
         method: &'static str,
         /// What it said.
         status: Box<tonic::Status>,
     },
     /// It took too long.
-    #[error("{}: no answer within {} s", path.display(), DEADLINE.as_secs())]
-    Silent {
-        /// The socket.
-        path: PathBuf,
-    },
+    #[error("no answer within {} s", DEADLINE.as_secs())]
+    Silent,
+}
+
+impl KubeletError {
+    /// As a scan tells it, beside `Facts::kubelet` that is `None`.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem {
+            area: Area::Kubelet,
+            path: SOCKET.to_owned(),
+            reason: self.to_string(),
+        }
+    }
 }
 
 /// Asks what can be handed out, and what has been.
@@ -71,16 +68,14 @@ pub enum KubeletError {
 pub async fn ask(socket: &Path) -> Result<KubeletFacts, KubeletError> {
     tokio::time::timeout(DEADLINE, ask_both(socket))
         .await
-        .map_err(|_| KubeletError::Silent {
-            path: socket.to_owned(),
-        })?
+        .map_err(|_| KubeletError::Silent)?
 }
 
 async fn ask_both(socket: &Path) -> Result<KubeletFacts, KubeletError> {
     let channel = connect(socket).await?;
     let client = Grpc::new(channel).max_decoding_message_size(LARGEST);
-    let allocatable = call(&client, socket, ALLOCATABLE).await?;
-    let pods = call(&client, socket, LIST).await?;
+    let allocatable = call(&client, ALLOCATABLE).await?;
+    let pods = call(&client, LIST).await?;
     Ok(facts(allocatable, pods))
 }
 
@@ -88,10 +83,7 @@ async fn ask_both(socket: &Path) -> Result<KubeletFacts, KubeletError> {
 async fn connect(socket: &Path) -> Result<Channel, KubeletError> {
     let stream = UnixStream::connect(socket)
         .await
-        .map_err(|source| KubeletError::Unreachable {
-            path: socket.to_owned(),
-            source,
-        })?;
+        .map_err(KubeletError::Unreachable)?;
     let mut stream = Some(TokioIo::new(stream));
     let once = tower::service_fn(move |_: Uri| {
         let stream = stream.take();
@@ -101,34 +93,20 @@ async fn connect(socket: &Path) -> Result<Channel, KubeletError> {
     Endpoint::from_static("http://localhost")
         .connect_with_connector(once)
         .await
-        .map_err(|source| KubeletError::Connection {
-            path: socket.to_owned(),
-            source,
-        })
+        .map_err(KubeletError::Connection)
 }
 
 /// One question without content.
-async fn call<T>(
-    client: &Grpc<Channel>,
-    socket: &Path,
-    method: &'static str,
-) -> Result<T, KubeletError>
+async fn call<T>(client: &Grpc<Channel>, method: &'static str) -> Result<T, KubeletError>
 where
     T: prost::Message + Default + 'static,
 {
     let failed = |status| KubeletError::Call {
-        path: socket.to_owned(),
         method,
         status: Box::new(status),
     };
     let mut client = client.clone();
-    client
-        .ready()
-        .await
-        .map_err(|source| KubeletError::Connection {
-            path: socket.to_owned(),
-            source,
-        })?;
+    client.ready().await.map_err(KubeletError::Connection)?;
     let request = tonic::Request::new(Nothing {});
     let codec: ProstCodec<Nothing, T> = ProstCodec::default();
     let answer = client

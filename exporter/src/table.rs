@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 use vmberth_decide::node::Assessment;
 use vmberth_decide::node::assess::{FileSystemVerdict, VfVerdict, VolumeVerdict};
-use vmberth_decide::quantity::format_bytes;
 
 pub use json::json;
 
@@ -210,8 +209,19 @@ fn reasons(vf: &VfVerdict) -> Vec<&'static str> {
     vf.reasons.iter().map(|reason| reason.as_str()).collect()
 }
 
+/// With one decimal of the largest unit, rounded down; whole bytes are in the JSON.
 fn size(bytes: Option<u64>) -> String {
-    or_nothing(bytes.map(format_bytes))
+    or_nothing(bytes.map(|bytes| {
+        let units = [("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+        let unit = units.into_iter().find(|(_, power)| bytes >> power > 0);
+        unit.map_or_else(
+            || bytes.to_string(),
+            |(name, power)| {
+                let tenths = (u128::from(bytes) * 10) >> power;
+                format!("{}.{}{name}", tenths / 10, tenths % 10)
+            },
+        )
+    }))
 }
 
 fn or_nothing(value: Option<impl ToString>) -> String {

@@ -1,4 +1,10 @@
 //! The kubelet's client, against stand-ins that listen on a unix socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first thing that is not as it should be"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -16,7 +22,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
-use vmberth_decide::node::facts::KubeletFacts;
+use vmberth_decide::node::facts::{Area, KubeletFacts, Problem};
 use vmberth_exporter::kubelet::messages::{
     Allocatable, Container, Devices, Memory, Numa, Pod, PodResources, Topology,
 };
@@ -245,8 +251,12 @@ async fn messages_of_more_than_sixteen_are_refused() {
 #[tokio::test]
 async fn no_socket() {
     let error = ask("/nowhere/kubelet.sock".as_ref()).await.unwrap_err();
-    let expected = "/nowhere/kubelet.sock: No such file or directory (os error 2)";
-    assert_eq!(error.to_string(), expected);
+    let expected = Problem {
+        area: Area::Kubelet,
+        path: "/var/lib/kubelet/pod-resources/kubelet.sock".to_owned(),
+        reason: "No such file or directory (os error 2)".to_owned(),
+    };
+    assert_eq!(error.problem(), expected);
 }
 
 #[tokio::test]
@@ -293,7 +303,7 @@ async fn a_server_of_something_else() {
     assert!(
         matches!(
             error,
-            KubeletError::Call { .. } | KubeletError::Connection { .. }
+            KubeletError::Call { .. } | KubeletError::Connection(_)
         ),
         "{error}"
     );
@@ -308,10 +318,7 @@ async fn a_silent_kubelet() {
     });
     let before = tokio::time::Instant::now();
     let error = stand_in.ask().await.unwrap_err();
-    assert!(
-        error.to_string().ends_with("no answer within 5 s"),
-        "{error}"
-    );
+    assert_eq!(error.to_string(), "no answer within 5 s");
     assert_eq!(before.elapsed().as_secs(), Duration::from_secs(5).as_secs());
 }
 
@@ -319,5 +326,5 @@ async fn a_silent_kubelet() {
 async fn one_that_hangs_up() {
     let stand_in = StandIn::serving(|stream| async move { drop(stream) });
     let error = stand_in.ask().await.unwrap_err();
-    assert!(!matches!(error, KubeletError::Silent { .. }), "{error}");
+    assert!(!matches!(error, KubeletError::Silent), "{error}");
 }

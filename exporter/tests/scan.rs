@@ -1,11 +1,19 @@
 //! Scans of trees of files, sound and broken.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first thing that is not as it should be"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use proptest::prelude::*;
 use rstest::rstest;
-use rustix::fs::FileType;
+use rustix::fs::{FileType, XattrFlags, setxattr};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use tempfile::TempDir;
 use vmberth_decide::node::config::{Config, VolumePattern};
 use vmberth_decide::node::facts::{
@@ -96,7 +104,9 @@ fn config(directory: &str, prefix: &str, max: u16) -> Config {
 fn directory(facts: &Facts, name: &str) -> DirectoryFacts {
     match content(facts, name) {
         Content::Directory(directory) => directory,
-        other => panic!("{name} is {other:?}"),
+        other @ (Content::NotADirectory { .. } | Content::Unreadable { .. }) => {
+            panic!("{name} is {other:?}")
+        }
     }
 }
 
@@ -198,7 +208,7 @@ fn a_written_disk_takes_up_blocks() {
     node.write("/var/vd/vol0/disk.img", &[1; 10_000]);
     let disk = node.volume("vol0").disk.unwrap();
     assert_eq!(disk.virtual_bytes, 10_000);
-    assert!(disk.allocated_bytes >= 10_000 && disk.allocated_bytes % 512 == 0);
+    assert!(disk.allocated_bytes >= 10_000 && disk.allocated_bytes.is_multiple_of(512));
 }
 
 #[rstest]
@@ -1055,12 +1065,140 @@ fn every_file_with_garbage_in_it() {
     assert_eq!(facts.volumes.len(), 1);
 }
 
-/// The machine that the tests run on has no SR-IOV, but everything else is real.
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Words of the kernel's tables in any order, and anything else, are read the same way twice.
+    #[test]
+    fn any_text_in_the_kernels_tables(
+        text in "((ens1f0|/|/var|8:1|1|rw|ro| - |-|0003|00000000|[0-9a-f]{32}|\\\\[0-7]{3}|\\PC{0,4})[ \t\n]){0,40}",
+    ) {
+        let node = Node::with_vfs(1);
+        node.tree.volumes("/var/vd/vol", 1).unwrap();
+        for path in [
+            "/proc/1/mountinfo",
+            "/proc/1/net/route",
+            "/proc/1/net/ipv6_route",
+            "/proc/cmdline",
+            "/proc/cpuinfo",
+            "/var/lib/kubelet/config.yaml",
+            "/sys/kernel/iommu_groups/40/name",
+        ] {
+            node.tree.file(path, &text).unwrap();
+        }
+        let facts = node.scan();
+        prop_assert_eq!(facts.functions[0].vfs.len(), 1);
+        prop_assert_eq!(facts.problems, node.scan().problems);
+    }
+}
+
+/// The machine that the tests run on has no SR-IOV, but its kernel is real: mounts, file system, routes, pages.
 #[test]
 fn this_machine() {
-    let facts = scan("/".as_ref(), &config("/", "tm", 0));
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("vol0")).unwrap();
+    let facts = scan(
+        "/".as_ref(),
+        &config(&format!("{}/", folder.path().display()), "vol", 1),
+    );
+    assert_eq!(facts.problems, []);
+    assert_eq!(facts.volumes.len(), 1);
+    let [file_system] = &facts.file_systems[..] else {
+        panic!("{facts:?}");
+    };
+    assert!(folder.path().starts_with(&file_system.mount_point));
+    assert!(!file_system.kind.is_empty() && !file_system.read_only);
+    assert!(facts.pages.iter().all(|pages| pages.cells.contains_key(&0)));
+}
+
+#[test]
+fn the_label_of_selinux() {
+    let node = Node::new();
+    node.tree.volumes("/var/vd/vol", 1).unwrap();
+    assert_eq!(node.volume("vol0").selinux, None);
+    let label = "system_u:object_r:container_file_t:s0";
+    let value = format!("{label}\0");
+    let path = node.tree.path("/var/vd/vol0");
+    let flags = XattrFlags::empty();
+    setxattr(path, "security.selinux", value.as_bytes(), flags).unwrap();
+    assert_eq!(node.volume("vol0").selinux.as_deref(), Some(label));
+}
+
+/// As the chart runs it: uid 0, but without CAP_DAC_OVERRIDE and every other capability.
+fn scan_without_capabilities(node: &Node) -> Facts {
+    let scan = || {
+        let none = CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        };
+        // Of this thread alone.
+        set_capabilities(None, none).unwrap();
+        node.scan()
+    };
+    std::thread::scope(|scope| scope.spawn(scan).join().unwrap())
+}
+
+/// Makes something belong to qemu, with these permissions.
+fn of_qemu(node: &Node, path: &str, mode: u32) {
+    let path = node.tree.path(path);
+    std::os::unix::fs::chown(&path, Some(107), Some(107)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn without_capabilities_a_disk_that_may_not_be_read_still_has_a_size() {
+    let node = Node::new();
+    node.tree.disk("/var/vd/vol0", 15 << 30).unwrap();
+    of_qemu(&node, "/var/vd/vol0/disk.img", 0o660);
+    let facts = scan_without_capabilities(&node);
+    let disk = directory(&facts, "vol0").disk.unwrap();
+    assert_eq!(
+        (disk.format, disk.virtual_bytes),
+        (DiskFormat::Unknown, 15 << 30)
+    );
+    assert_eq!(facts.problems, []);
+}
+
+#[test]
+fn without_capabilities_a_volume_may_be_unreadable() {
+    let node = Node::new();
+    node.tree.volumes("/var/vd/vol", 3).unwrap();
+    of_qemu(&node, "/var/vd/vol1", 0o700);
+    of_qemu(&node, "/var/vd/vol2", 0o755);
+    let facts = scan_without_capabilities(&node);
+    let reason = "Permission denied (os error 13)".to_owned();
+    assert_eq!(content(&facts, "vol1"), Content::Unreadable { reason });
+    assert!(directory(&facts, "vol0").is_empty() && directory(&facts, "vol2").is_empty());
+    assert_eq!(facts.file_systems.len(), 1);
+}
+
+#[test]
+fn without_capabilities_a_parent_may_be_unreadable() {
+    let node = Node::new();
+    node.tree.volumes("/var/vd/vol", 3).unwrap();
+    of_qemu(&node, "/var/vd", 0o700);
+    let facts = scan_without_capabilities(&node);
+    let reason = "Permission denied (os error 13)".to_owned();
+    assert_eq!(
+        problems(&facts, Area::Volumes),
+        [("/var/vd/".to_owned(), reason)]
+    );
     assert_eq!(facts.volumes, []);
-    let facts = scan("/".as_ref(), &config("/usr/", "li", 1));
-    assert_eq!(problems(&facts, Area::FileSystems), []);
-    assert_eq!(facts.pages, scan("/".as_ref(), &Config::default()).pages);
+}
+
+#[test]
+fn without_capabilities_what_others_keep_to_themselves_is_a_problem_each() {
+    let node = Node::with_vfs(1);
+    node.tree
+        .file("/var/lib/kubelet/cpu_manager_state", "{}")
+        .unwrap();
+    let paths = ["/proc/1/mountinfo", "/var/lib/kubelet/cpu_manager_state"];
+    for path in paths {
+        of_qemu(&node, path, 0o600);
+    }
+    let facts = scan_without_capabilities(&node);
+    let found: BTreeSet<&str> = facts.problems.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(found, BTreeSet::from(paths));
+    assert_eq!(facts.functions[0].vfs.len(), 1);
 }

@@ -1,4 +1,10 @@
 //! What `--output` prints.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first thing that is not as it should be"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +21,7 @@ fn assessment() -> Assessment {
     let disk = DiskFacts {
         format: DiskFormat::Raw,
         virtual_bytes: 15 << 30,
-        allocated_bytes: 3 << 20,
+        allocated_bytes: (7 << 19) + 1,
         modified: 1_700_000_000,
     };
     let bound = VolumeVerdict {
@@ -72,9 +78,9 @@ fn assessment() -> Assessment {
 fn a_table_has_a_section_for_everything_that_is_there() {
     let text = table(&assessment());
     let expected = "\
-VOLUME         STATE      PV                CAPACITY  CLAIM         VM  DISK  USED  REASON
-/var/vd/vol0   Bound      vmberth-a-vol0-0  16Gi      default/disk  -   15Gi  3Mi
-/var/vd/vol10  Unhealthy  -                 -         -             -   -     -     is a symbolic link
+VOLUME         STATE      PV                CAPACITY  CLAIM         VM  DISK    USED   REASON
+/var/vd/vol0   Bound      vmberth-a-vol0-0  16.0Gi    default/disk  -   15.0Gi  3.5Mi
+/var/vd/vol10  Unhealthy  -                 -         -             -   -       -      is a symbolic link
 
 VF            CARD            NUMA  POOL  FREE  HOLDER  REASONS
 0000:3b:02.0  0000:3b:00.0#0  -     -     no    -       NoDriver,LinkDown

@@ -8,7 +8,7 @@ use std::fmt;
 /// One scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Every directory that the config's patterns name and that is there; by path.
+    /// Everything that the config's patterns name and that is there; by the config's order of patterns, then by number.
     pub volumes: Vec<VolumeFacts>,
     /// The file systems of those directories; by device.
     pub file_systems: Vec<FileSystemFacts>,

@@ -3,7 +3,6 @@
 
 #![expect(
     missing_docs,
-    clippy::missing_docs_in_private_items,
     reason = "every field is named after that of the .proto, which documents it"
 )]
 

@@ -70,9 +70,11 @@ fn content(
     let Some(stat) = if_there(stat)? else {
         return Ok(None);
     };
-    Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => Content::Directory(directory(parent, name, path, mounts)?),
-        other => Content::NotADirectory { kind: word(other) },
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    Ok(Some(if kind == FileType::Directory {
+        Content::Directory(directory(parent, name, path, mounts)?)
+    } else {
+        Content::NotADirectory { kind: word(kind) }
     }))
 }
 
