@@ -1,5 +1,12 @@
 //! Making and binding of virtual functions on a tree that behaves like sysfs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first thing that is not as it should be"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,12 @@
 //! Making, mending and giving back PersistentVolumes against a stand-in for kube-apiserver.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first thing that is not as it should be"
+)]
+
 mod standin_api;
 mod volume;
 

@@ -2,6 +2,13 @@
 //!
 //! Tests marked as ignored are run by others in here, in a process or a mount namespace of their own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first thing that is not as it should be"
+)]
+
 mod volume;
 
 use std::ffi::OsString;

@@ -138,10 +138,13 @@ impl Emptying<'_> {
         for entry in entries {
             let entry = entry.map_err(|source| self.failed(c".", source))?;
             let name = entry.file_name();
-            let is_self = matches!(name.to_bytes(), b"." | b"..");
-            if !is_self && !(self.is_kept(name) && self.is_empty_directory(name)?) {
-                return Ok(Some(name.to_string_lossy().into_owned()));
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
             }
+            if self.is_kept(name) && self.is_empty_directory(name)? {
+                continue;
+            }
+            return Ok(Some(name.to_string_lossy().into_owned()));
         }
         Ok(None)
     }

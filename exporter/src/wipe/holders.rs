@@ -103,7 +103,6 @@ fn refuse_open(
             continue;
         }
         match held_by(&process.path(), files, identity) {
-            Ok(None) => {}
             Ok(Some(name)) => {
                 return Err(WipeError::Held {
                     path: format!("{path}/{}", String::from_utf8_lossy(name)),
@@ -113,8 +112,8 @@ fn refuse_open(
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 unseen = unseen.saturating_add(1);
             }
-            // It ended while we looked.
-            Err(_) => {}
+            // An error is one that ended while we looked.
+            Ok(None) | Err(_) => {}
         }
     }
     Ok(unseen)

@@ -129,13 +129,13 @@ impl Store {
                     None => (StatusCode::CREATED, self.write(resource, object)),
                 }
             }
-            (&Method::PATCH, Some(Some(object))) => self.patch(request, object, body),
+            (&Method::PATCH, Some(Some(object))) => self.patch(request, &object, body),
             (_, Some(None)) => refusal(StatusCode::NOT_FOUND, "not found"),
             (method, _) => panic!("{method} {request:?}"),
         }
     }
 
-    fn patch(&mut self, request: &Asked, before: Value, body: &[u8]) -> (StatusCode, Value) {
+    fn patch(&mut self, request: &Asked, before: &Value, body: &[u8]) -> (StatusCode, Value) {
         let mut after = before.clone();
         match request.content_type.as_str() {
             "application/merge-patch+json" => {
