@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use vmberth_decide::node::config::Config;
-use vmberth_decide::node::facts::{Area, Facts, Problem};
+use vmberth_decide::node::facts::Facts;
 
 use crate::{kubelet, scan};
 
@@ -18,11 +18,7 @@ pub async fn at(root: PathBuf, config: Config) -> Result<Facts, tokio::task::Joi
     match kubelet::ask(&socket).await {
         Ok(answer) => facts.kubelet = Some(answer),
         Err(error) => {
-            facts.problems.push(Problem {
-                area: Area::Kubelet,
-                path: format!("/{}", kubelet::SOCKET),
-                reason: error.to_string(),
-            });
+            facts.problems.push(error.problem());
             facts.problems.sort();
         }
     }

@@ -155,11 +155,12 @@ impl Agent {
         let text = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let status = |before: Option<&_>| publish::status(assessment, before, &text);
         let published = self.publisher.round(node, status).await;
-        self.events.round(node, &assessment.advice, now).await;
-        match published {
+        let told = self.events.round(node, &assessment.advice, now).await;
+        let again = match published {
             Published::Later(wait) => Some(wait),
             Published::Unchanged | Published::Written => None,
-        }
+        };
+        [again, told].into_iter().flatten().min()
     }
 
     async fn bind(&mut self, facts: &Facts) -> Result<Option<Duration>, JoinError> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use kube::{Client, Config as ClientConfig};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -20,7 +19,7 @@ use crate::fresh::Fresh;
 use crate::metrics::{self, Metrics};
 use crate::round::Agent;
 use crate::wake::Wake;
-use crate::watch::{ClusterState, Watches};
+use crate::watch::{self, ClusterState, Watches};
 
 /// The condition of readiness that says that the node was looked at lately.
 const SCAN: &str = "scan";
@@ -62,10 +61,9 @@ async fn run(args: Args, shutdown: &Shutdown) -> anyhow::Result<()> {
     let changed = Arc::new(Notify::new());
     let state = Arc::new(ClusterState::new(&node, Arc::clone(&changed)));
     let watches = Watches::new(&state, &ready, &metrics);
-    let client_config = ClientConfig::infer()
+    let client = watch::client()
         .await
         .context("no cluster to talk to; --once asks none")?;
-    let client = Client::try_from(client_config)?;
     let wake = Wake::new(Arc::clone(&changed), args.resync);
     let agent = Agent::new(&args, client.clone(), config, state, changed, metrics);
     let listed = ready.clone();
