@@ -260,9 +260,10 @@ fn card_of<'f>(facts: &'f Facts, step: &Step) -> &'f str {
     &facts.functions.iter().find(is_it).unwrap().address
 }
 
-fn restarting() -> Config {
+fn restarting(grace: u64) -> Config {
     let device_plugin = DevicePlugin {
         restart: true,
+        grace: Duration::from_secs(grace),
         ..DevicePlugin::default()
     };
     Config {
@@ -417,9 +418,10 @@ proptest! {
     #[test]
     fn device_plugin_is_never_restarted_twice_within_the_back_off(
         moments in vec(
-            (0_u64..2000, select(vec![Moment::Differs, Moment::Differs, Moment::Differs, Moment::InSync, Moment::KubeletSilent, Moment::MachineStarts])),
+            (prop_oneof![0_u64..90, 0_u64..2000], select(vec![Moment::Differs, Moment::Differs, Moment::Differs, Moment::InSync, Moment::KubeletSilent, Moment::MachineStarts])),
             0..60,
         ),
+        grace in select(vec![0, 60, 600]),
     ) {
         let mut memory = Restarts::default();
         let (mut now, mut last, mut in_a_row, mut since) = (0, None, 0_usize, None);
@@ -430,10 +432,10 @@ proptest! {
                 Moment::Differs | Moment::MachineStarts => since = since.or(Some(now)),
                 Moment::KubeletSilent => {}
             }
-            let decision = decide(&assessed(moment), &node_at(moment), &restarting(), &mut memory, Duration::from_secs(now));
+            let decision = decide(&assessed(moment), &node_at(moment), &restarting(grace), &mut memory, Duration::from_secs(now));
             if is_restart(&decision) {
                 prop_assert_eq!(moment, Moment::Differs);
-                prop_assert!(now - since.unwrap() >= 60);
+                prop_assert!(now - since.unwrap() >= grace);
                 let wait = [60, 60, 300, 900].get(in_a_row).copied().unwrap_or(3600);
                 prop_assert!(last.is_none_or(|last| now - last >= wait), "{} {:?} {}", now, last, in_a_row);
                 (last, in_a_row) = (Some(now), in_a_row + 1);

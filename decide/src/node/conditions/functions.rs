@@ -51,8 +51,8 @@ pub(super) fn device_plugin(seen: &Seen<'_>) -> Verdict {
 }
 
 /// When the device plugin dies, capacity stays and allocatable is 0 at once (facts: domain 3.3).
-pub(super) fn is_gone(seen_capacity: u64, pool: &PoolVerdict) -> bool {
-    seen_capacity > 0 && pool.node_allocatable == 0 && pool.advertised == 0
+fn is_gone(capacity: u64, pool: &PoolVerdict) -> bool {
+    capacity > 0 && pool.node_allocatable == 0 && pool.advertised == 0
 }
 
 fn gone(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
