@@ -150,7 +150,7 @@ lacks default 'name: vmberth-exporter-volumes'
 lacks default 'name: vmberth-exporter-pods'
 lacks default 'verbs: [delete]'
 lacks default 'kind: StorageClass'
-has everything.DaemonSet 'add: [DAC_OVERRIDE, LEASE]'
+has everything.DaemonSet 'add: [DAC_OVERRIDE, SYS_PTRACE]'
 has everything.DaemonSet '--volumes-root=/volumes'
 has everything.DaemonSet 'mountPath: /volumes/var/vd'
 # Only what is wiped, not what is retained.

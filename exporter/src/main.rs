@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<ExitCode> {
     tls::install_provider();
     let args = Args::parse();
     if args.print_crd {
-        return Ok(once::print_crd()?);
+        return once::print_crd();
     }
     logs::init(&args.log)?;
     // One thread: a node's agent has little to do and each thread costs memory; scans run beside it.
@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<ExitCode> {
         if once {
             once::print(&args).await
         } else {
-            run::until_signalled(args).await
+            Box::pin(run::until_signalled(args)).await
         }
     });
     // Told once, in the form of the other lines.

@@ -23,7 +23,7 @@ use vmberth_serve::shutdown::Shutdown;
 use crate::args::Args;
 use crate::config_file::{ConfigFile, Refreshed};
 use crate::events::Events;
-use crate::local_volumes::{Executor, Outcome};
+use crate::local_volumes::{Executor, Outcome, StillFree};
 use crate::metrics::Metrics;
 use crate::publish::{Published, Publisher};
 use crate::watch::ClusterState;
@@ -219,8 +219,8 @@ impl Agent {
 }
 
 /// The last look at the mounts of the node, directly before a directory is emptied.
-fn still_free(root: PathBuf) -> Arc<dyn Fn(&ReclaimOrder) -> Result<(), String> + Send + Sync> {
-    Arc::new(move |order| {
+fn still_free(root: PathBuf) -> StillFree {
+    Arc::new(move |order: &ReclaimOrder| {
         let pods = crate::scan::pods_with(&root, &order.path, order.directory.device)?;
         match pods.first() {
             None => Ok(()),
