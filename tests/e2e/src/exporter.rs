@@ -86,6 +86,14 @@ pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
     Ok(())
 }
 
+/// Brings vmberth back to the stories' policy, without an exporter.
+///
+/// # Errors
+/// helm's words.
+pub async fn remove(cluster: &Cluster) -> Result<()> {
+    vmberth::upgrade(cluster, &["--set", "exporter.enabled=false"]).await
+}
+
 /// Takes it away with all that it made, and the story's claims with it.
 async fn tidy(scene: &Scene) -> Result<()> {
     let Scene {
@@ -98,7 +106,7 @@ async fn tidy(scene: &Scene) -> Result<()> {
     }
     wait_none(cluster, "claims to go", kind::CLAIM, namespace, "").await?;
     device_plugin::remove(cluster).await?;
-    vmberth::upgrade(cluster, &[]).await?;
+    remove(cluster).await?;
     let ours = MADE_BY_EXPORTER;
     for volume in cluster.list(kind::VOLUME, "", ours).await? {
         cluster.delete(kind::VOLUME, "", name(&volume)).await?;

@@ -27,6 +27,11 @@ const fn kubevirt(plural: &'static str) -> Kind {
 pub const POD: Kind = core("pods");
 /// Event.
 pub const EVENT: Kind = core("events");
+/// Event, as programs write it today; read as [`EVENT`] as well.
+pub const NEW_EVENT: Kind = Kind {
+    api: "/apis/events.k8s.io/v1",
+    plural: "events",
+};
 /// Namespace.
 pub const NAMESPACE: Kind = core("namespaces");
 /// Node.

@@ -130,15 +130,26 @@ async fn events(scene: &Scene, agent: &Cluster) -> Result<()> {
     let event = |node: &str| {
         json!({
             "metadata": {"generateName": "e2e-"},
-            "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": node},
-            "reason": "E2e", "message": "by a story", "type": "Normal",
-            "source": {"component": exporter::PROGRAM, "host": OWN},
+            "regarding": {"apiVersion": "v1", "kind": "Node", "name": node},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "action": "Tell",
+            "reason": "E2e",
+            "note": "by a story",
+            "type": "Normal",
+            "reportingController": "vmberth.io/e2e",
+            "reportingInstance": OWN,
         })
     };
-    let other = agent.create(kind::EVENT, "default", &event(OTHER)).await;
+    let other = agent
+        .create(kind::NEW_EVENT, "default", &event(OTHER))
+        .await;
     refused(scene, "an Event on another node", other)?;
-    let pod = json!({"metadata": {"annotations": {"e2e": "x"}}});
-    let patched = agent.merge(kind::NODE, "", OTHER, &pod).await;
+    let own = agent.create(kind::NEW_EVENT, "default", &event(OWN)).await;
+    let own = own.context("an Event on its own node")?;
+    let left = scene.cluster.delete(kind::NEW_EVENT, "default", name(&own));
+    left.await?;
+    let mark = json!({"metadata": {"annotations": {"e2e": "x"}}});
+    let patched = agent.merge(kind::NODE, "", OTHER, &mark).await;
     refused(scene, "the other node itself", patched)
 }
 
@@ -187,7 +198,7 @@ fn the_class_goes_with_the_chart() -> Result<()> {
             late && class["provisioner"] == "kubernetes.io/no-provisioner",
             "{class}"
         );
-        vmberth::upgrade(&scene.cluster, &[]).await?;
+        exporter::remove(&scene.cluster).await?;
         let left = scene.cluster.find(kind::STORAGE_CLASS, "", CLASS).await?;
         ensure!(left.is_none(), "{CLASS} is still there");
         Ok(())
