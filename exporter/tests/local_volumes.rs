@@ -402,7 +402,7 @@ async fn without_write_access_only_what_is_empty_is_offered() {
     let mut stage = Stage::released().await;
     stage.executor.volumes_root = None;
     let error = stage.reclaim().await.unwrap_err();
-    stage.assert_untouched(&error, "set exporter.wipe.enabled");
+    stage.assert_untouched(&error, "set exporter.allowWipe");
     fs::remove_file(stage.volume.path().join("disk.img")).unwrap();
     stage.reclaim().await.unwrap();
     assert_eq!(stage.stored()["spec"].get("claimRef"), None);
