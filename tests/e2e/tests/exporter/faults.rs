@@ -68,20 +68,23 @@ async fn remount(mode: &str) -> Result<()> {
     said.map(drop)
 }
 
+/// Takes all room, in smaller and smaller files: a large one is refused before the last room is taken.
+const FILL: &str = "mkdir /var/vmberth-vd/filler; cd /var/vmberth-vd/filler
+for size in 1G 64M 1M; do
+    n=0
+    while fallocate -l $size $size-$n 2>/dev/null; do n=$((n + 1)); done
+done";
+
 /// A full disk is pressure; no volume is taken away for it.
 #[test]
 fn a_full_file_system_is_pressure() -> Result<()> {
     exporter::story("exporter full", Settings::default(), async |scene| {
         wait_all_available(&scene.cluster, NODE).await?;
         wait_condition(scene, NODE, "DiskPressure", "False", &[]).await?;
-        let folder = node::path(NODE, FOLDER)?;
-        let state = rustix::fs::statvfs(&folder)?;
-        let size = state.f_bavail * state.f_frsize - (16 << 20);
-        let filler = format!("{FOLDER}/filler");
-        let fill = ["fallocate", "-l", &size.to_string(), &filler];
-        let filled = node::inside(NODE, fill)?.output().await;
+        let filler = node::path(NODE, FOLDER)?.join("filler");
+        let filled = node::inside(NODE, ["sh", "-euc", FILL])?.output().await;
         let told = wait_condition(scene, NODE, "DiskPressure", "True", &["Full", FOLDER]).await;
-        fs::remove_file(folder.join("filler")).context(filler.clone())?;
+        fs::remove_dir_all(&filler).with_context(|| filler.display().to_string())?;
         filled?;
         told?;
         wait_condition(scene, NODE, "DiskPressure", "False", &[]).await?;
