@@ -12,7 +12,7 @@ use crate::{kubelet, scan};
 /// # Errors
 /// If the thread that reads ended without a word.
 pub async fn at(root: PathBuf, config: Config) -> Result<Facts, tokio::task::JoinError> {
-    let socket = root.join(kubelet::SOCKET);
+    let socket = root.join(kubelet::SOCKET.trim_start_matches('/'));
     let read = tokio::task::spawn_blocking(move || scan::scan(&root, &config));
     let mut facts = read.await?;
     match kubelet::ask(&socket).await {

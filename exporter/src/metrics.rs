@@ -40,6 +40,7 @@ pub struct Metrics {
     wipes: IntCounterVec,
     binder_steps: IntCounterVec,
     config_valid: IntGauge,
+    config_loaded: Gauge,
     inventory_served: IntGauge,
     watches: AllWatches,
 }
@@ -87,6 +88,10 @@ impl Metrics {
                 "config_valid",
                 "1 if the config file as it is now is in force, 0 if an older one is.",
             )?,
+            config_loaded: Gauge::new(
+                name("config_loaded_timestamp_seconds"),
+                "Time since 1970 at which the config in force was read: a changed ConfigMap takes up to 90 s to come.",
+            )?,
             inventory_served: gauge(
                 "inventory_served",
                 "0 if the API server does not know the kind NodeInventory: its CustomResourceDefinition is missing.",
@@ -110,6 +115,7 @@ impl Metrics {
             Box::new(self.wipes.clone()),
             Box::new(self.binder_steps.clone()),
             Box::new(self.config_valid.clone()),
+            Box::new(self.config_loaded.clone()),
             Box::new(self.inventory_served.clone()),
             Box::new(self.watches.failing.clone()),
             Box::new(self.watches.interruptions.clone()),
@@ -154,6 +160,11 @@ impl Metrics {
     /// The config file as it is now is in force, or it was refused.
     pub fn config(&self, valid: bool) {
         self.config_valid.set(i64::from(valid));
+    }
+
+    /// Another config is in force; `at` is the time since 1970.
+    pub fn config_loaded(&self, at: Duration) {
+        self.config_loaded.set(at.as_secs_f64());
     }
 
     /// The API server knows our kind, or it does not.

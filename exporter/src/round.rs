@@ -64,6 +64,7 @@ impl Agent {
         changed: Arc<Notify>,
         metrics: Metrics,
     ) -> Self {
+        metrics.config_loaded(since_1970());
         let executor = Executor {
             client: client.clone(),
             node: state.node_name().to_owned(),
@@ -135,8 +136,11 @@ impl Agent {
     }
 
     fn refresh_config(&mut self) {
-        let valid = self.config.refresh() != Refreshed::Refused;
-        self.metrics.config(valid);
+        let refreshed = self.config.refresh();
+        self.metrics.config(refreshed != Refreshed::Refused);
+        if refreshed == Refreshed::Changed {
+            self.metrics.config_loaded(since_1970());
+        }
     }
 
     async fn look(&self) -> Result<Facts, JoinError> {
@@ -216,6 +220,11 @@ impl Agent {
         let decision = plugin::decide(assessment, cluster, config, &mut self.restarts, now);
         device_plugin::execute(&decision, &self.client, &self.metrics).await
     }
+}
+
+fn since_1970() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
 }
 
 /// The last look at the mounts of the node, directly before a directory is emptied.

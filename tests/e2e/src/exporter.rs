@@ -4,7 +4,7 @@ mod settings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -36,6 +36,12 @@ pub const FOLDER: &str = "/var/vmberth-vd";
 
 /// So many volumes there are on each node.
 pub const VOLUMES: usize = 4;
+
+/// The ConfigMap with its config.
+const CONFIG: &str = "vmberth-exporter";
+
+/// When it took the config that is in force.
+const LOADED: &str = "vmberth_exporter_config_loaded_timestamp_seconds";
 
 /// Labels of its pods.
 const PODS: &str = "app.kubernetes.io/component=exporter";
@@ -78,7 +84,25 @@ pub fn story(
 /// helm's words, or the node that has none.
 pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
     let values = format!("exporter={}", settings.values());
+    let before = cluster
+        .find(kind::CONFIG_MAP, vmberth::NAME, CONFIG)
+        .await?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
     vmberth::upgrade(cluster, &["--set-json", &values]).await?;
+    let now = cluster.get(kind::CONFIG_MAP, vmberth::NAME, CONFIG).await?;
+    if before.is_some_and(|before| before["data"] != now["data"]) {
+        vmberth::refresh(cluster).await?;
+        for node in NODES {
+            let what = format!("the new config on {node}");
+            wait::until(&what, LIMIT, async || {
+                let loaded = metrics::sum(&self::metrics(cluster, node).await?, LOADED, &[]);
+                Ok(Look::of((loaded >= since).then_some(()), || {
+                    loaded.to_string()
+                }))
+            })
+            .await?;
+        }
+    }
     for node in NODES {
         let fits = |inventory: &Value| condition(inventory, "PVsInSync").is_some();
         wait_inventory(cluster, node, "conditions", fits).await?;
