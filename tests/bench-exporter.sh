@@ -18,9 +18,9 @@ finish() {
 trap finish EXIT
 
 cargo build --quiet --locked -p vmberth-plane
-cargo build --quiet --locked --release -p vmberth-exporter --example tree
+cargo build --quiet --locked -p vmberth-exporter --example full-node
 "$plane" up --nodes 1 --without cdi,kubevirt,prometheus >&2
-"$CARGO_TARGET_DIR/release/examples/tree" --volumes 64 --vfs 64 "$work/root"
+"$CARGO_TARGET_DIR/debug/examples/full-node" "$work/root"
 
 "$exporter" --print-crd >"$work/crd.json"
 cat >"$work/node.yaml" <<'EOF'

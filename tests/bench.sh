@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the README and docs promise in numbers: the webhook's release binary under load over
 # TLS with keep-alive, on one core; the same decisions without network, with their allocations; sizes
-# of the images; times of the plane as its last runs recorded them. Writes docs/benchmarks.md for
+# of the images; a node's agent beside a real API server; times of the plane as its last runs recorded them. Writes docs/benchmarks.md for
 # people and target/bench.json for machines. Run: make bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -107,6 +107,7 @@ for kind in $kinds; do
 done
 stop_server
 taskset -c 0 cargo bench --quiet --locked -p vmberth-webhook --bench review >"$work/pure.txt"
+tests/bench-exporter.sh >"$work/exporter.json"
 
 WORK="$work" KINDS="$kinds" TAG="$tag" IDLE="$idle" TICKS="$(getconf CLK_TCK)" \
     ARCHIVES="${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}" python3 tests/bench.py

@@ -43,6 +43,31 @@ impl Tree {
         Ok(tree)
     }
 
+    /// A full node: 64 volumes, 64 functions on vfio-pci, four sizes of pages in two NUMA nodes. What benchmarks measure.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn full(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let tree = Self::new(root)?;
+        tree.volumes("/var/vd/vol", 64)?;
+        let function = |index: u32| Function {
+            address: format!("0000:3b:{:02x}.{}", 2 + index / 8, index % 8),
+            driver: Some("vfio-pci".to_owned()),
+            group: Some(40 + index),
+        };
+        tree.card(&Card {
+            address: "0000:3b:00.0".to_owned(),
+            interface: Some("ens1f0".to_owned()),
+            total_vfs: 64,
+            vfs: (0..64).map(function).collect(),
+            ..Card::default()
+        })?;
+        for kib in [64, 2048, 32_768, 1_048_576] {
+            tree.pages(kib, &[(64, 32), (64, 64)])?;
+        }
+        Ok(tree)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -92,13 +92,20 @@ pub fn pod_on(name: &str, node: &str) -> Value {
 }
 
 /// What a node's kubelet says at its podresources socket: the answers of List and
-/// GetAllocatableResources.
+/// GetAllocatableResources. A kubelet that has just begun is waited for.
 ///
 /// # Errors
 /// The words of `pod-resources` (tests/plane/go/kubernetes).
 pub async fn pod_resources(node: &str) -> Result<Value> {
-    let said = node::inside(node, ["pod-resources"])?.output().await?;
-    Ok(serde_json::from_str(&said)?)
+    let limit = Duration::from_secs(30);
+    wait::until("the kubelet's podresources", limit, async || {
+        let said = node::inside(node, ["pod-resources"])?.output().await;
+        Ok(match said {
+            Ok(said) => Look::Found(serde_json::from_str(&said)?),
+            Err(refused) => Look::NotYet(refused.to_string()),
+        })
+    })
+    .await
 }
 
 /// Ids of the devices of a resource in an answer of [`pod_resources`] that this pod holds.
