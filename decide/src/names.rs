@@ -125,8 +125,11 @@ pub const NODE_UID_ANNOTATION: &str = "vmberth.io/node-uid";
 /// Annotation of a PersistentVolume of ours: the VM whose disk it is, `namespace/name`. Written by the exporter when it
 /// sees the VM run; read by the exporter and people.
 pub const VIRTUAL_MACHINE_ANNOTATION: &str = "vmberth.io/virtual-machine";
-/// Annotation of a PersistentVolume of ours: `scratch` if its claim is CDI's scratch space. Written by the exporter while
-/// the claim is bound, since afterwards nobody can tell; read by the exporter.
+/// Annotation of a PersistentVolume of ours: where its file system was mounted when it was made. Written and read by the
+/// exporter: a directory of that path on another mount point is not the one that was promised.
+pub const MOUNT_POINT_ANNOTATION: &str = "vmberth.io/mount-point";
+/// Annotation of a PersistentVolume of ours: `scratch/` and the UID of its claim, if that is CDI's scratch space. Written
+/// by the exporter while a pod of CDI uses the claim, since afterwards nobody can tell; read by the exporter.
 pub const CLAIM_KIND_ANNOTATION: &str = "vmberth.io/claim-kind";
 /// Annotation of a PersistentVolume: with `true` its data is never removed. Written by people; read by the exporter.
 pub const KEEP_ANNOTATION: &str = "vmberth.io/keep";

@@ -12,7 +12,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use vmberth_decide::names;
-use vmberth_decide::node::assess::assess;
+use vmberth_decide::node::assess::{VolumeVerdict, assess};
 use vmberth_decide::node::cluster::{ClaimRef, Cluster, Node, PersistentVolume, Phase, Pod};
 use vmberth_decide::node::config::{Capacity, Config, Offer, Reclaim, VolumePattern};
 use vmberth_decide::node::facts::{
@@ -38,6 +38,10 @@ impl World {
     fn plan(&self) -> Vec<Action> {
         let assessment = assess(&self.facts, &self.cluster, &self.config);
         plan(&assessment, &self.cluster, &self.config)
+    }
+
+    fn volumes(&self) -> Vec<VolumeVerdict> {
+        assess(&self.facts, &self.cluster, &self.config).volumes
     }
 
     /// As the exporter would, and the PV controller behind it.
@@ -83,8 +87,12 @@ impl World {
 
     fn reclaim(&mut self, order: &ReclaimOrder) {
         let directory = self.directory_mut(&order.path).unwrap();
-        directory.disk = None;
+        let freed = directory.disk.take().map_or(0, |disk| disk.allocated_bytes);
         directory.foreign = Foreign::default();
+        let mut file_systems = self.facts.file_systems.iter_mut();
+        if let Some(file_system) = file_systems.find(|fs| fs.device == order.directory.device) {
+            file_system.free += freed;
+        }
         let pv = self.volume(&order.name, &order.uid);
         pv.claim = None;
         pv.phase = Phase::Available;
@@ -153,11 +161,12 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn file_systems()(sizes in vec((1..300_u64, 0..10_u8), 0..3)) -> Vec<FileSystemFacts> {
+    fn file_systems()(sizes in vec((1..300_u64, 0..=100_u64, 0..10_u8), 0..3)) -> Vec<FileSystemFacts> {
         let mounts = ["/var/vd", "/"];
         let file_systems = sizes.into_iter().zip(mounts).zip(1..);
-        file_systems.map(|(((size, luck), mount), minor)| FileSystemFacts {
-            device: device(minor), mount_point: mount.into(), size: size * GIB, read_only: luck == 0,
+        file_systems.map(|(((size, free, luck), mount), minor)| FileSystemFacts {
+            device: device(minor), mount_point: mount.into(), read_only: luck == 0,
+            size: size * GIB, free: size * GIB / 100 * free,
             ..FileSystemFacts::default()
         }).collect()
     }
@@ -246,6 +255,10 @@ prop_compose! {
         marks in vec(select(vec![
             (names::KEEP_ANNOTATION, "true"),
             (names::CLAIM_KIND_ANNOTATION, "scratch"),
+            (names::CLAIM_KIND_ANNOTATION, "scratch/u0"),
+            (names::CLAIM_KIND_ANNOTATION, "scratch/"),
+            (names::MOUNT_POINT_ANNOTATION, "/var/vd"),
+            (names::MOUNT_POINT_ANNOTATION, "/"),
             (names::VIRTUAL_MACHINE_ANNOTATION, "default/old"),
         ]), 0..2),
         deleting in prop::bool::weighted(0.1),
@@ -268,11 +281,14 @@ prop_compose! {
 prop_compose! {
     fn pods()(
         ended in any::<bool>(),
+        of_cdi in any::<bool>(),
         machine in option::of(Just("web".to_owned())),
         claims in vec(select(vec!["c0", "c1", "c0-scratch"]), 0..2),
     ) -> Pod {
         let claims = claims.into_iter().map(str::to_owned).collect();
-        Pod { namespace: "default".into(), ended, machine, claims, ..Pod::default() }
+        let labels = of_cdi.then(|| (names::CDI_APP_LABEL.to_owned(), names::CDI_APP.to_owned()));
+        let labels = labels.into_iter().collect();
+        Pod { namespace: "default".into(), ended, machine, claims, labels, ..Pod::default() }
     }
 }
 
@@ -340,11 +356,19 @@ fn is_here(pv: &PersistentVolume) -> bool {
 proptest! {
     #[test]
     fn new_volumes_never_promise_more_than_overcommit_allows(mut world in worlds()) {
-        let before = rooms(&world.facts, &world.cluster);
+        let before = rooms(&world.facts, &world.cluster, &world.volumes());
+        let disks = |world: &World, device: Device| -> u64 {
+            let volumes = world.volumes();
+            let held = volumes.iter().filter(|volume| volume.capacity.is_some());
+            let on = held.filter_map(|volume| volume.directory.as_ref()).filter(|on| on.device == device);
+            on.filter_map(|directory| directory.disk.as_ref()).map(|disk| disk.allocated_bytes).sum()
+        };
         let actions = world.plan();
         world.carry_out(actions);
-        for (device, room) in rooms(&world.facts, &world.cluster) {
-            let most = limit(room.size, world.overcommit()).max(before[&device].promised);
+        for (device, room) in rooms(&world.facts, &world.cluster, &world.volumes()) {
+            let free = world.facts.file_systems.iter().find(|fs| fs.device == device).unwrap().free;
+            prop_assert!(room.promisable <= free + disks(&world, device));
+            let most = limit(room.promisable, world.overcommit()).max(before[&device].promised);
             prop_assert!(room.promised <= most, "{device}: {} of {most}", room.promised);
         }
     }
@@ -411,9 +435,16 @@ proptest! {
             prop_assert!(!claim.uid.is_empty() && *claim == order.claim);
             let directory = world.directory(&order.path).unwrap();
             prop_assert!(directory.mounted_by.is_empty() && !world.read_only(directory.device));
+            if let Some(made_on) = pv.annotations.get(names::MOUNT_POINT_ANNOTATION) {
+                let mut file_systems = world.facts.file_systems.iter();
+                let now = file_systems.find(|fs| fs.device == directory.device).map(|fs| &fs.mount_point);
+                prop_assert_eq!(now, Some(made_on));
+            }
+            let names_it = |other: &&PersistentVolume| other.path.trim_end_matches('/') == order.path && is_here(other);
+            prop_assert_eq!(world.cluster.volumes.iter().filter(names_it).count(), 1);
             let offers = world.config.volumes.iter().filter_map(|pattern| pattern.offer.as_ref());
             let wipes = |offer: &Offer| {
-                let scratch = says(names::CLAIM_KIND_ANNOTATION, "scratch");
+                let scratch = says(names::CLAIM_KIND_ANNOTATION, &format!("scratch/{}", claim.uid));
                 let policy = if scratch { offer.scratch_reclaim } else { offer.reclaim };
                 offer.class == pv.class && policy == Reclaim::Wipe
             };
@@ -474,7 +505,9 @@ proptest! {
         let world = World {
             facts: Facts {
                 volumes: volumes.collect(),
-                file_systems: vec![FileSystemFacts { device: device(1), size: 1000 * GIB, ..Default::default() }],
+                file_systems: vec![FileSystemFacts {
+                    device: device(1), size: 1000 * GIB, free: 1000 * GIB, ..Default::default()
+                }],
                 ..Facts::default()
             },
             cluster: Cluster {

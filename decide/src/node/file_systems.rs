@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assess::{FileSystemVerdict, VolumeVerdict};
 use super::cluster::{Cluster, PersistentVolume};
-use super::facts::{Content, Device, DirectoryFacts, Facts, FileSystemFacts};
+use super::facts::{Content, Device, DirectoryFacts, DiskFacts, Facts, FileSystemFacts};
 use super::sizes::Room;
 use super::volumes::owners;
 use super::volumes::paths::normal;
@@ -24,27 +24,24 @@ pub fn verdicts(
     cluster: &Cluster,
     volumes: &[VolumeVerdict],
 ) -> Vec<FileSystemVerdict> {
-    let rooms = rooms(facts, cluster);
+    let rooms = rooms(facts, cluster, volumes);
     by_device(facts)
         .into_iter()
         .map(|(device, file_system)| {
             let promised = rooms.get(&device).map_or(0, |room| room.promised);
-            verdict(file_system, promised, &directories_on(device, volumes))
+            verdict(file_system, promised, volumes)
         })
         .collect()
 }
 
 /// What each file system may promise, and has promised.
 #[must_use]
-pub fn rooms(facts: &Facts, cluster: &Cluster) -> BTreeMap<Device, Room> {
-    let with_room = |(device, fs): (Device, &FileSystemFacts)| {
-        let room = Room {
-            mount_point: fs.mount_point.clone(),
-            size: fs.size,
-            promised: 0,
-        };
-        (device, room)
-    };
+pub fn rooms(
+    facts: &Facts,
+    cluster: &Cluster,
+    volumes: &[VolumeVerdict],
+) -> BTreeMap<Device, Room> {
+    let with_room = |(device, fs): (Device, &FileSystemFacts)| (device, room(fs, 0, volumes));
     let file_systems = by_device(facts);
     let mut rooms: BTreeMap<Device, Room> =
         file_systems.clone().into_iter().map(with_room).collect();
@@ -53,6 +50,8 @@ pub fn rooms(facts: &Facts, cluster: &Cluster) -> BTreeMap<Device, Room> {
         for pv in holders {
             let device = match scanned.get(&path) {
                 Some(device) => Some(*device),
+                // Of no node in particular: it may be anybody's, and most are another's.
+                None if owners::is_of_any_node(pv) => None,
                 None => device_of(&path, pv, &file_systems),
             };
             if let Some(room) = device.and_then(|device| rooms.get_mut(&device)) {
@@ -61,6 +60,27 @@ pub fn rooms(facts: &Facts, cluster: &Cluster) -> BTreeMap<Device, Room> {
         }
     }
     rooms
+}
+
+/// What one file system may promise, by what disks on it take up of what they were promised.
+pub(super) fn room(facts: &FileSystemFacts, promised: u64, volumes: &[VolumeVerdict]) -> Room {
+    let kept = disks_on(facts.device, volumes);
+    let kept = kept
+        .iter()
+        .filter_map(|disk| Some(disk.facts.allocated_bytes.min(disk.promised?)));
+    Room {
+        mount_point: facts.mount_point.clone(),
+        promisable: facts.free.saturating_add(sum(kept)),
+        promised,
+    }
+}
+
+/// Bytes that the disks on a file system may yet take up.
+pub(super) fn growth(device: Device, volumes: &[VolumeVerdict]) -> u64 {
+    let disks = disks_on(device, volumes);
+    sum(disks
+        .iter()
+        .map(|disk| disk.size().saturating_sub(disk.facts.allocated_bytes)))
 }
 
 /// As a label's value, which has no colon.
@@ -107,33 +127,57 @@ fn device_of(
     below.max().map(|(_, device)| device)
 }
 
+/// A disk, and the capacity of the PersistentVolume that it is in.
+struct Disk<'a> {
+    facts: &'a DiskFacts,
+    promised: Option<u64>,
+}
+
+impl Disk<'_> {
+    /// What it may grow to. Whoever has the directory mounted can make the file as large as he likes; what he was promised
+    /// is what counts.
+    fn size(&self) -> u64 {
+        let virtual_bytes = self.facts.virtual_bytes;
+        self.promised
+            .map_or(virtual_bytes, |promised| virtual_bytes.min(promised))
+    }
+}
+
 /// Each directory once, even if two paths lead to it.
-fn directories_on(device: Device, volumes: &[VolumeVerdict]) -> Vec<&DirectoryFacts> {
+fn volumes_on(device: Device, volumes: &[VolumeVerdict]) -> Vec<(&VolumeVerdict, &DirectoryFacts)> {
     let mut seen = BTreeSet::new();
     let directories = volumes
         .iter()
-        .filter_map(|volume| volume.directory.as_ref());
+        .filter_map(|volume| Some((volume, volume.directory.as_ref()?)));
     directories
-        .filter(|directory| directory.device == device && seen.insert(directory.inode))
+        .filter(|(_, directory)| directory.device == device && seen.insert(directory.inode))
         .collect()
 }
 
-fn verdict(
-    facts: &FileSystemFacts,
-    promised: u64,
-    directories: &[&DirectoryFacts],
-) -> FileSystemVerdict {
-    let disks = || directories.iter().filter_map(|found| found.disk.as_ref());
-    let sum = |total: u64, bytes: u64| total.saturating_add(bytes);
-    let growth = disks()
-        .map(|disk| disk.virtual_bytes.saturating_sub(disk.allocated_bytes))
-        .fold(0, sum);
+fn disks_on(device: Device, volumes: &[VolumeVerdict]) -> Vec<Disk<'_>> {
+    let on = volumes_on(device, volumes).into_iter();
+    on.filter_map(|(volume, directory)| {
+        Some(Disk {
+            facts: directory.disk.as_ref()?,
+            promised: volume.capacity,
+        })
+    })
+    .collect()
+}
+
+fn sum(bytes: impl Iterator<Item = u64>) -> u64 {
+    bytes.fold(0, u64::saturating_add)
+}
+
+fn verdict(facts: &FileSystemFacts, promised: u64, volumes: &[VolumeVerdict]) -> FileSystemVerdict {
+    let count = volumes_on(facts.device, volumes).len();
+    let disks = disks_on(facts.device, volumes);
     FileSystemVerdict {
         facts: facts.clone(),
-        volumes: u32::try_from(directories.len()).unwrap_or(u32::MAX),
+        volumes: u32::try_from(count).unwrap_or(u32::MAX),
         promised,
-        disk_virtual: disks().map(|disk| disk.virtual_bytes).fold(0, sum),
-        disk_allocated: disks().map(|disk| disk.allocated_bytes).fold(0, sum),
-        free_after_promises: facts.free.saturating_sub(growth),
+        disk_virtual: sum(disks.iter().map(Disk::size)),
+        disk_allocated: sum(disks.iter().map(|disk| disk.facts.allocated_bytes)),
+        free_after_promises: facts.free.saturating_sub(growth(facts.device, volumes)),
     }
 }

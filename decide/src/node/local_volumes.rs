@@ -2,6 +2,7 @@
 //!
 //! Each action is safe to repeat and safe to lose: after a crash at any point the next plan goes on from what is there.
 
+mod mend;
 mod name;
 #[cfg(test)]
 mod tests;
@@ -9,21 +10,20 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::assess::{Assessment, FileSystemVerdict, VolumeVerdict};
+use super::assess::{Assessment, VolumeVerdict};
 use super::cluster::{ClaimRef, Cluster, Node, PersistentVolume};
-use super::config::Config;
-use super::reclaim::{self, Fate, SCRATCH_CLAIM};
-use super::sizes::{self, Room};
-use super::volumes::machine_of;
-use super::volumes::owners::{Estrangement, Occupancy};
+use super::config::{Capacity, Config};
+use super::facts::Device;
+use super::reclaim::{self, Fate};
+use super::volumes::owners::{Estrangement, moved_from};
 use super::volumes::paths::pattern_of;
-use super::{facts::Device, file_systems};
+use super::{file_systems, sizes};
 use crate::inventory::VolumeState;
 use crate::names::{
-    CLAIM_KIND_ANNOTATION, FILE_SYSTEM_LABEL, NODE_LABEL, NODE_UID_ANNOTATION,
-    PROVISIONED_BY_ANNOTATION, PROVISIONER, SCRATCH_SUFFIX, VIRTUAL_MACHINE_ANNOTATION,
-    VOLUME_LABEL, is_label_value,
+    FILE_SYSTEM_LABEL, MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION,
+    PROVISIONED_BY_ANNOTATION, PROVISIONER, VOLUME_LABEL, is_label_value,
 };
+use mend::mend;
 
 /// One thing to do, in the order in which it is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct NewVolume {
     pub capacity: u64,
     /// Its path on the node.
     pub path: String,
+    /// The directory as it was seen empty; it must still be this one.
+    pub directory: DirectoryId,
     /// The node's label `kubernetes.io/hostname`.
     pub hostname: String,
 }
@@ -142,7 +144,10 @@ pub fn plan(assessment: &Assessment, cluster: &Cluster, config: &Config) -> Vec<
         actions.extend(created.into_iter().map(Action::Create));
     }
     let ours = || assessment.volumes.iter().filter(|verdict| verdict.ours);
-    let mends = ours().filter_map(|verdict| mend(verdict, cluster, node, config));
+    let in_place = |verdict: &&VolumeVerdict| !has_moved(verdict, assessment, cluster);
+    let mends = ours()
+        .filter(in_place)
+        .filter_map(|verdict| mend(verdict, cluster, node, config));
     actions.extend(mends.map(Action::Mend));
     let orders = ours().filter_map(|verdict| order(verdict, cluster, node, config));
     actions.extend(orders.map(Action::Reclaim));
@@ -150,24 +155,37 @@ pub fn plan(assessment: &Assessment, cluster: &Cluster, config: &Config) -> Vec<
 }
 
 fn creations(assessment: &Assessment, node: &Node, config: &Config) -> Vec<NewVolume> {
-    let rooms = assessment.file_systems.iter().map(room_of).collect();
-    let capacities = sizes::capacities(&assessment.volumes, rooms, config);
-    let volumes = assessment.volumes.iter();
-    volumes
+    let volumes = &assessment.volumes;
+    let rooms = assessment.file_systems.iter().map(|file_system| {
+        let facts = &file_system.facts;
+        let room = file_systems::room(facts, file_system.promised, volumes);
+        (facts.device, room)
+    });
+    let capacities = sizes::capacities(volumes, rooms.collect(), config);
+    // As their sizes were decided: after a crash in between, the others get what they would have got.
+    let (fixed, fair): (Vec<_>, Vec<_>) = volumes.iter().partition(|verdict| {
+        let offer = pattern_of(config, &verdict.path).and_then(|pattern| pattern.offer.as_ref());
+        offer.is_some_and(|offer| matches!(offer.capacity, Capacity::Fixed(_)))
+    });
+    let decided = fixed.into_iter().chain(fair);
+    decided
         .filter_map(|verdict| {
             let capacity = capacities.get(&verdict.path)?.as_ref().ok()?;
-            new_volume(verdict, *capacity, node, config)
+            let mut new = new_volume(verdict, *capacity, node, config)?;
+            let made_on = mount_point_of(verdict, assessment)?.to_owned();
+            new.annotations
+                .insert(MOUNT_POINT_ANNOTATION.to_owned(), made_on);
+            Some(new)
         })
         .collect()
 }
 
-fn room_of(verdict: &FileSystemVerdict) -> (Device, Room) {
-    let room = Room {
-        mount_point: verdict.facts.mount_point.clone(),
-        size: verdict.facts.size,
-        promised: verdict.promised,
-    };
-    (verdict.facts.device, room)
+/// Where the file system of a directory is mounted, if that can be read.
+fn mount_point_of<'a>(verdict: &VolumeVerdict, assessment: &'a Assessment) -> Option<&'a str> {
+    let device = verdict.directory.as_ref()?.device;
+    let mut file_systems = assessment.file_systems.iter();
+    let file_system = file_systems.find(|file_system| file_system.facts.device == device)?;
+    Some(&file_system.facts.mount_point)
 }
 
 fn new_volume(
@@ -177,6 +195,7 @@ fn new_volume(
     config: &Config,
 ) -> Option<NewVolume> {
     let offer = pattern_of(config, &verdict.path)?.offer.as_ref()?;
+    let directory = verdict.directory.as_ref()?;
     let annotations = [
         (PROVISIONED_BY_ANNOTATION, PROVISIONER),
         (NODE_UID_ANNOTATION, &node.uid),
@@ -192,6 +211,10 @@ fn new_volume(
         class: offer.class.clone(),
         capacity,
         path: verdict.path.clone(),
+        directory: DirectoryId {
+            device: directory.device,
+            inode: directory.inode,
+        },
         hostname: node.hostname.clone()?,
     })
 }
@@ -206,6 +229,15 @@ fn labels_of(verdict: &VolumeVerdict) -> BTreeMap<String, String> {
     [volume].into_iter().chain(file_system).collect()
 }
 
+/// What is seen at its path is not what its PersistentVolume was made of, so that its labels say nothing of it.
+fn has_moved(verdict: &VolumeVerdict, assessment: &Assessment, cluster: &Cluster) -> bool {
+    let name = verdict.persistent_volume.as_ref();
+    let mut volumes = cluster.volumes.iter();
+    let pv = volumes.find(|pv| Some(&pv.name) == name);
+    let now = mount_point_of(verdict, assessment);
+    verdict.directory.is_some() && pv.is_some_and(|pv| moved_from(pv, now).is_some())
+}
+
 /// The PersistentVolume of a verdict, if we may touch it.
 fn untroubled<'a>(
     verdict: &VolumeVerdict,
@@ -218,50 +250,6 @@ fn untroubled<'a>(
     let offer = pattern_of(config, &verdict.path).and_then(|pattern| pattern.offer.as_ref());
     let estranged = Estrangement::of(pv, node, offer).is_some();
     (!estranged && !pv.deleting).then_some(pv)
-}
-
-fn mend(verdict: &VolumeVerdict, cluster: &Cluster, node: &Node, config: &Config) -> Option<Mend> {
-    let pv = untroubled(verdict, cluster, node, config)?;
-    let labels = labels_of(verdict)
-        .into_iter()
-        .map(|(key, value)| (key, Some(value)));
-    let mend = Mend {
-        name: pv.name.clone(),
-        uid: pv.uid.clone(),
-        labels: changes(labels.collect(), &pv.labels),
-        annotations: changes(annotations_of(pv, cluster), &pv.annotations),
-    };
-    (!mend.labels.is_empty() || !mend.annotations.is_empty()).then_some(mend)
-}
-
-/// What its annotations about the claim should be; what is left out stays as it is.
-fn annotations_of(pv: &PersistentVolume, cluster: &Cluster) -> BTreeMap<String, Option<String>> {
-    let mut wanted = BTreeMap::new();
-    match (Occupancy::of(pv), &pv.claim) {
-        (Occupancy::Free, _) => {
-            wanted.insert(CLAIM_KIND_ANNOTATION.to_owned(), None);
-            wanted.insert(VIRTUAL_MACHINE_ANNOTATION.to_owned(), None);
-        }
-        (Occupancy::Taken, Some(claim)) => {
-            let scratch = claim.name.ends_with(SCRATCH_SUFFIX);
-            let kind = scratch.then(|| SCRATCH_CLAIM.to_owned());
-            wanted.insert(CLAIM_KIND_ANNOTATION.to_owned(), kind);
-            // A VM that stopped still owns its disk.
-            if let Some(machine) = machine_of(claim, cluster) {
-                wanted.insert(VIRTUAL_MACHINE_ANNOTATION.to_owned(), Some(machine));
-            }
-        }
-        _ => {}
-    }
-    wanted
-}
-
-fn changes(
-    wanted: BTreeMap<String, Option<String>>,
-    found: &BTreeMap<String, String>,
-) -> BTreeMap<String, Option<String>> {
-    let differs = |(key, value): &(String, Option<String>)| found.get(key) != value.as_ref();
-    wanted.into_iter().filter(differs).collect()
 }
 
 fn order(

@@ -13,12 +13,24 @@ use super::cluster::{ClaimRef, Cluster, Node, PersistentVolume, Phase, Pod};
 use super::config::{Offer, Reclaim};
 use super::facts::DirectoryFacts;
 use super::local_volumes::{DirectoryId, ReclaimOrder};
-use super::volumes::owners::{Estrangement, is_ours};
+use super::volumes::owners::{Estrangement, is_ours, sharers};
 use super::volumes::paths::normal;
 use crate::names::{CLAIM_KIND_ANNOTATION, KEEP_ANNOTATION};
 
-/// Value of [`CLAIM_KIND_ANNOTATION`] of CDI's scratch space.
-pub const SCRATCH_CLAIM: &str = "scratch";
+/// Value of [`CLAIM_KIND_ANNOTATION`] of CDI's scratch space. With the UID, since a later claim of any name may bind the
+/// same volume before the mark is taken away.
+#[must_use]
+pub fn scratch_mark(claim: &ClaimRef) -> String {
+    format!("scratch/{}", claim.uid)
+}
+
+/// Its claim is, or was, CDI's scratch space: marked so while CDI used that very claim.
+#[must_use]
+pub fn is_scratch(volume: &PersistentVolume) -> bool {
+    let kind = volume.annotations.get(CLAIM_KIND_ANNOTATION);
+    let claim = volume.claim.as_ref().filter(|claim| !claim.uid.is_empty());
+    claim.is_some_and(|claim| kind == Some(&scratch_mark(claim)))
+}
 
 /// A volume whose claim is gone.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +80,8 @@ pub enum Wait {
     UnknownClaim,
     /// The PersistentVolume is being deleted.
     Deleting,
+    /// This PersistentVolume names the directory too, or one in it.
+    Shared(String),
     /// The directory can't be used.
     Directory,
     /// The kubelet has it mounted for this pod: its name, or its UID if it is unknown.
@@ -82,6 +96,10 @@ impl fmt::Display for Wait {
             Self::NotReleased(phase) => write!(f, "it is {}, not Released", phase.as_str()),
             Self::UnknownClaim => f.write_str("it does not say the uid of the claim it was of"),
             Self::Deleting => f.write_str("its PersistentVolume is being deleted"),
+            Self::Shared(other) => write!(
+                f,
+                "PersistentVolume {other} names its directory too, or one in it: delete one of the two"
+            ),
             Self::Directory => f.write_str("its directory can't be used"),
             Self::Mounted(pod) => write!(f, "pod {pod} still has it mounted"),
             Self::Claimed(pod) => write!(f, "pod {pod} still uses its claim"),
@@ -149,10 +167,10 @@ fn keeping(case: &Case<'_>) -> Option<Keeping> {
 }
 
 fn policy(volume: &PersistentVolume, offer: &Offer) -> Reclaim {
-    let kind = volume.annotations.get(CLAIM_KIND_ANNOTATION);
-    match kind.is_some_and(|kind| kind == SCRATCH_CLAIM) {
-        true => offer.scratch_reclaim,
-        false => offer.reclaim,
+    if is_scratch(volume) {
+        offer.scratch_reclaim
+    } else {
+        offer.reclaim
     }
 }
 
@@ -170,6 +188,8 @@ fn order(case: &Case<'_>) -> Result<ReclaimOrder, Vec<Wait>> {
         None => waits.push(Wait::UnknownClaim),
         Some(claim) => waits.extend(users(claim, case)),
     }
+    let sharers = sharers(volume, case.cluster).into_iter();
+    waits.extend(sharers.map(|name| Wait::Shared(name.to_owned())));
     match case.directory {
         None => waits.push(Wait::Directory),
         Some(directory) => waits.extend(mounters(directory, case.cluster).map(Wait::Mounted)),

@@ -22,8 +22,9 @@ const MILLION: u64 = 1_000_000;
 pub struct Room {
     /// Where it is mounted.
     pub mount_point: String,
-    /// All its bytes.
-    pub size: u64,
+    /// What promises can be kept with: free bytes, and those that disks of PersistentVolumes take up already. A file
+    /// system full of container images has no more than that, however large it is.
+    pub promisable: u64,
     /// Sum of the capacities of PersistentVolumes on it.
     pub promised: u64,
 }
@@ -61,7 +62,7 @@ impl fmt::Display for NoRoom {
                 f,
                 "does not fit: file system {mount_point} may promise {} and has promised {}, this one needs {}: delete \
                  volumes, add disk or raise overcommit",
-                format_bytes(*limit),
+                format_bytes(steady(*limit)),
                 format_bytes(*promised),
                 format_bytes(*wanted)
             ),
@@ -80,10 +81,16 @@ pub fn for_disk(disk: u64, overhead: f64) -> u64 {
     u64::try_from(whole * u128::from(MIB)).unwrap_or(u64::MAX / MIB * MIB)
 }
 
-/// Bytes that a file system of this size may promise.
+/// Capacity that a new PersistentVolume would have, if that is another one than this.
 #[must_use]
-pub fn limit(size: u64, overcommit: f64) -> u64 {
-    let limit = u128::from(size) * u128::from(millionths(overcommit)) / u128::from(MILLION);
+pub fn differs(capacity: u64, offer: &Offer) -> Option<u64> {
+    wanted_by(offer).filter(|wanted| *wanted != capacity)
+}
+
+/// Bytes that a file system may promise that can keep promises of so many.
+#[must_use]
+pub fn limit(promisable: u64, overcommit: f64) -> u64 {
+    let limit = u128::from(promisable) * u128::from(millionths(overcommit)) / u128::from(MILLION);
     u64::try_from(limit).unwrap_or(u64::MAX)
 }
 
@@ -178,7 +185,7 @@ fn shares_of(
         let device = open.directory.device;
         let room = rooms.get(&device)?;
         let among = left.get(&device).copied().unwrap_or(1).max(1);
-        let rest = limit(room.size, open.overcommit).saturating_sub(room.promised);
+        let rest = limit(room.promisable, open.overcommit).saturating_sub(room.promised);
         Some((device, rest / among / MIB * MIB))
     };
     volumes.iter().filter_map(share).collect()
@@ -191,7 +198,7 @@ fn promise(
 ) -> Result<u64, NoRoom> {
     let room = rooms.get_mut(&open.directory.device);
     let room = room.ok_or(NoRoom::UnknownFileSystem)?;
-    let limit = limit(room.size, open.overcommit);
+    let limit = limit(room.promisable, open.overcommit);
     match room.promised.checked_add(wanted) {
         // A share of less than this is none.
         Some(sum) if sum <= limit && wanted >= MIB => {
@@ -205,6 +212,13 @@ fn promise(
             wanted: wanted.max(MIB),
         }),
     }
+}
+
+/// In whole Gi where there are some: a limit changes with every file that somebody writes, and what is told of it is
+/// written to the API server.
+fn steady(limit: u64) -> u64 {
+    let unit = if limit >= 1 << 30 { 1 << 30 } else { MIB };
+    limit - limit % unit
 }
 
 /// The share as an integer; through text, which is the one exact way from floats that never wraps.

@@ -34,12 +34,18 @@ pub fn verdicts(facts: &Facts, cluster: &Cluster, config: &Config) -> Vec<Volume
         .into_iter()
         .map(|path| {
             let (directory, fault) = health.look(&path, scanned.get(&path).copied());
+            let holders = holders.get(&path).map_or(&[][..], Vec::as_slice);
+            let node = cluster.node.as_ref();
+            let ours = holders.iter().copied();
+            let ours: Vec<_> = ours
+                .filter(|pv| node.is_some_and(|node| is_ours(pv, node)))
+                .collect();
             let subject = Subject {
                 offer: pattern_of(config, &path).and_then(|pattern| pattern.offer.as_ref()),
                 named: place_of(config, &path).is_some(),
                 directory,
-                fault,
-                holders: holders.get(&path).map_or(&[], Vec::as_slice),
+                fault: fault.or_else(|| health.moved(directory, &ours)),
+                holders,
                 cluster,
                 path,
             };
@@ -114,7 +120,7 @@ pub(super) fn machine_of(claim: &ClaimRef, cluster: &Cluster) -> Option<String> 
 
 /// Says of those that could be offered whether they will be.
 fn tell_room(verdicts: &mut [VolumeVerdict], facts: &Facts, cluster: &Cluster, config: &Config) {
-    let rooms = file_systems::rooms(facts, cluster);
+    let rooms = file_systems::rooms(facts, cluster, verdicts);
     let mut decided = sizes::capacities(verdicts, rooms, config);
     for verdict in verdicts
         .iter_mut()

@@ -6,8 +6,11 @@ use super::{Seen, Verdict};
 use crate::inventory::VolumeState;
 use crate::names;
 use crate::node::cluster::{Node, PersistentVolume};
-use crate::node::config::{Capacity, Offer, VolumePattern};
+use crate::node::config::Offer;
 use crate::node::facts::Area;
+use crate::node::sizes;
+use crate::node::volumes::owners::{is_of, is_of_any_node, is_ours};
+use crate::node::volumes::paths::pattern_of;
 
 /// Every healthy volume has its PersistentVolume, and each says what the config says.
 pub(super) fn in_sync(seen: &Seen<'_>) -> Verdict {
@@ -35,7 +38,7 @@ pub(super) fn in_sync(seen: &Seen<'_>) -> Verdict {
         ("NodeReplaced", replaced(node, &ours)),
         ("NoHostname", no_hostname(seen, node)),
         ("ClassChanged", class_changed(seen, node, &ours)),
-        ("CapacityChanged", too_small(seen, node, &ours)),
+        ("CapacityChanged", capacity_changed(seen, node, &ours)),
         ("Unoffered", unoffered(seen)),
     ];
     let causes: Vec<(&'static str, String)> = causes
@@ -46,25 +49,15 @@ pub(super) fn in_sync(seen: &Seen<'_>) -> Verdict {
         let told: Vec<String> = causes.into_iter().map(|(_, told)| told).collect();
         return Verdict::bad(reason, told.join("; "));
     }
-    let foreign = seen.cluster.volumes.len().saturating_sub(ours.len());
+    // Those of any node are mostly another's; which of them concern a directory stands at the volume.
+    let foreign = seen.cluster.volumes.iter();
+    let foreign = foreign
+        .filter(|volume| !is_ours(volume, node) && !is_of_any_node(volume))
+        .count();
     let others = (foreign > 0).then(|| format!("{foreign} of others are only counted"));
     let message = format!("{} PersistentVolumes are as the config says", ours.len());
     seen.good_if_readable(Area::Volumes, "InSync", message)
         .and(others)
-}
-
-/// Label and provisioner say so; all others are never touched.
-fn is_ours(volume: &PersistentVolume, node: &Node) -> bool {
-    volume.labels.get(names::NODE_LABEL) == Some(&node.name)
-        && volume
-            .annotations
-            .get(names::PROVISIONED_BY_ANNOTATION)
-            .map(String::as_str)
-            == Some(names::PROVISIONER)
-}
-
-fn is_of(volume: &PersistentVolume, node: &Node) -> bool {
-    volume.annotations.get(names::NODE_UID_ANNOTATION) == Some(&node.uid)
 }
 
 fn replaced(node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
@@ -102,16 +95,15 @@ fn class_changed(seen: &Seen<'_>, node: &Node, ours: &[&PersistentVolume]) -> Op
     })
 }
 
-/// Larger ones are what CDI adds, and what fair sharing gives.
-fn too_small(seen: &Seen<'_>, node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
+fn capacity_changed(seen: &Seen<'_>, node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
     let names = names_of(ours.iter().filter(|volume| {
-        let size = offer_of(seen, &volume.path).map(|offer| offer.capacity);
-        is_of(volume, node)
-            && matches!(size, Some(Capacity::Fixed(bytes)) if volume.capacity < bytes)
+        let offer = offer_of(seen, &volume.path);
+        let wanted = offer.and_then(|offer| sizes::differs(volume.capacity, offer));
+        is_of(volume, node) && wanted.is_some()
     }));
     (!names.is_empty()).then(|| {
         format!(
-            "{} PersistentVolumes are smaller than the disks that the config says: {}: delete them once their claims are gone",
+            "{} PersistentVolumes have another capacity than the config makes them: {}: delete them once their claims are gone",
             names.len(),
             listed(&names)
         )
@@ -140,11 +132,5 @@ fn names_of<'v>(volumes: impl Iterator<Item = &'v &'v PersistentVolume>) -> Vec<
 
 /// How the pattern that names this path is offered.
 fn offer_of<'s>(seen: &'s Seen<'_>, path: &str) -> Option<&'s Offer> {
-    let names_it = |pattern: &&VolumePattern| {
-        let rest = path.strip_prefix(&pattern.directory);
-        let number = rest.and_then(|rest| rest.strip_prefix(&pattern.prefix));
-        let number = number.map(|number| number.trim_end_matches('/').parse::<u16>());
-        matches!(number, Some(Ok(number)) if number <= pattern.max)
-    };
-    seen.config.volumes.iter().find(names_it)?.offer.as_ref()
+    pattern_of(seen.config, path)?.offer.as_ref()
 }

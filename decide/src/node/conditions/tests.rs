@@ -11,7 +11,8 @@ use crate::node::assess::{
 use crate::node::cluster::{ClaimRef, Node, PersistentVolume, Pod};
 use crate::node::config::{Binding, Capacity, Offer, Reclaim, VfPool, VolumePattern};
 use crate::node::facts::{
-    FileSystemFacts, KubeletFacts, MachineFacts, PageFacts, PhysicalFunction, Problem,
+    DirectoryFacts, DiskFacts, DiskFormat, FileSystemFacts, KubeletFacts, MachineFacts, PageFacts,
+    PhysicalFunction, Problem,
 };
 
 const RESOURCE: &str = "intel.com/intel_sriov_vm";
@@ -73,6 +74,22 @@ impl World {
         &mut self.assessment.file_systems[0]
     }
 
+    /// A disk of which a third is written, in a volume of that capacity.
+    fn disk(&mut self, virtual_bytes: u64, capacity: u64) {
+        self.volume().capacity = Some(capacity);
+        self.volume().directory = Some(DirectoryFacts {
+            disk: Some(DiskFacts {
+                format: DiskFormat::Raw,
+                virtual_bytes,
+                allocated_bytes: capacity / 3,
+                modified: 0,
+            }),
+            ..DirectoryFacts::default()
+        });
+        self.file_system().disk_virtual = virtual_bytes.min(capacity);
+        self.file_system().disk_allocated = capacity / 3;
+    }
+
     fn persistent_volume(&mut self) -> &mut PersistentVolume {
         &mut self.cluster.volumes[0]
     }
@@ -118,7 +135,8 @@ fn persistent_volume() -> PersistentVolume {
         name: "vmberth-n1-vol0".to_owned(),
         path: "/var/vd/vol0".to_owned(),
         class: "local-vd".to_owned(),
-        capacity: 16 * GI,
+        // What is made for a disk of 15Gi.
+        capacity: 17_135_828_992,
         labels: BTreeMap::from([text(names::NODE_LABEL, "n1")]),
         annotations: BTreeMap::from([
             text(names::PROVISIONED_BY_ANNOTATION, names::PROVISIONER),
@@ -262,6 +280,10 @@ fn check(kind: ConditionKind, change: fn(&mut World), status: Status, reason: &s
 )]
 #[case::none_there(
     |world: &mut World| world.assessment.volumes.clear(),
+    Status::False, "NoVolumes", "none of these directories is there: /var/vd/vol0 to 64"
+)]
+#[case::none_there_and_none_offered(
+    |world: &mut World| { world.assessment.volumes.clear(); world.pattern().offer = None; },
     Status::True, "NoVolumes", "none of these directories is there: /var/vd/vol0 to 64"
 )]
 #[case::none_asked_for(
@@ -285,15 +307,19 @@ fn volumes_healthy(
 #[case::well(|_: &mut World| {}, Status::False, "Enough", "all 1 file systems")]
 #[case::full(
     |world: &mut World| world.file_system().facts.free = 63 << 20,
-    Status::True, "Full", "/var/vd is full: less than 64Mi of 100Gi are free"
+    Status::True, "Full", "/var/vd is nearly full: less than 10Gi of 100Gi are free, where the kubelet begins to evict pods"
 )]
-#[case::small_one_is_not_full_at_once(
-    |world: &mut World| {
-        world.file_system().facts.size = 60 << 20;
-        world.file_system().facts.free = 4 << 20;
-        world.file_system().disk_virtual = 0;
-        world.file_system().promised = 0;
-    },
+#[case::just_below_a_tenth(
+    |world: &mut World| world.file_system().facts.free = 10 * GI - 1,
+    Status::True, "Full", "less than 10Gi of 100Gi"
+)]
+#[case::a_tenth(|world: &mut World| world.file_system().facts.free = 10 * GI, Status::False, "Enough", "1 file systems")]
+#[case::less_than_a_tenth_of_the_inodes(
+    |world: &mut World| world.file_system().facts.inodes_free = 99,
+    Status::True, "Full", "less than 100 of 1000 inodes are free"
+)]
+#[case::a_tenth_of_the_inodes(
+    |world: &mut World| world.file_system().facts.inodes_free = 100,
     Status::False, "Enough", "1 file systems"
 )]
 #[case::no_inodes(
@@ -305,8 +331,12 @@ fn volumes_healthy(
     Status::False, "Enough", ""
 )]
 #[case::disks_outgrow(
-    |world: &mut World| { world.file_system().disk_virtual = 90 * GI; world.file_system().disk_allocated = 30 * GI; },
+    |world: &mut World| world.disk(90 * GI, 90 * GI),
     Status::True, "DisksOutgrow", "may grow to 90Gi and will not find the room on its 100Gi"
+)]
+#[case::disk_of_any_size_in_what_was_promised_to_it(
+    |world: &mut World| world.disk(u64::MAX, 16 * GI),
+    Status::False, "Enough", ""
 )]
 #[case::overpromised(
     |world: &mut World| world.file_system().promised = 975 * GI,
@@ -365,6 +395,13 @@ fn disk_pressure(
 #[case::functions_unreadable(
     |world: &mut World| {
         world.pool().stale = vec!["0000:3b:02.0".to_owned()];
+        world.problem(Area::Functions, "/sys/bus/pci/devices");
+    },
+    Status::Unknown, "Unreadable", "/sys/bus/pci/devices"
+)]
+#[case::waiting_while_functions_are_unreadable(
+    |world: &mut World| {
+        world.pool().unadvertised = vec!["0000:3b:02.0".to_owned()];
         world.problem(Area::Functions, "/sys/bus/pci/devices");
     },
     Status::Unknown, "Unreadable", "/sys/bus/pci/devices"
@@ -475,7 +512,10 @@ fn virtualization_ready(
 #[rstest]
 #[case::well(|_: &mut World| {}, Status::True, "InSync", "1 PersistentVolumes are as the config says")]
 #[case::of_others(
-    |world: &mut World| world.cluster.volumes.push(PersistentVolume::default()),
+    |world: &mut World| {
+        let hostnames = BTreeSet::from(["n1".to_owned()]);
+        world.cluster.volumes.push(PersistentVolume { hostnames, ..PersistentVolume::default() });
+    },
     Status::True, "InSync", "1 of others are only counted"
 )]
 #[case::none_asked_for(
@@ -501,8 +541,20 @@ fn virtualization_ready(
     Status::True, "InSync", "0 PersistentVolumes"
 )]
 #[case::too_small(
-    |world: &mut World| world.persistent_volume().capacity = 10 * GI,
-    Status::False, "CapacityChanged", "smaller than the disks"
+    |world: &mut World| world.persistent_volume().capacity = 15 * GI,
+    Status::False, "CapacityChanged", "another capacity than the config makes them: vmberth-n1-vol0"
+)]
+#[case::larger(
+    |world: &mut World| world.persistent_volume().capacity = 17 * GI,
+    Status::False, "CapacityChanged", "another capacity than the config makes them: vmberth-n1-vol0"
+)]
+#[case::of_any_node(
+    |world: &mut World| {
+        let mut anybodys = world.persistent_volume().clone();
+        anybodys.labels.clear();
+        world.cluster.volumes.push(anybodys);
+    },
+    Status::True, "InSync", "1 PersistentVolumes are as the config says"
 )]
 #[case::not_made_yet(
     |world: &mut World| world.volume().state = VolumeState::Unoffered,
@@ -556,6 +608,14 @@ fn pvs_in_sync(
 #[case::stale_without_a_plugin(
     |world: &mut World| world.pool().stale = vec!["0000:3b:02.0".to_owned()],
     &["StaleAdvertisement 1 devices are advertised as intel.com/intel_sriov_vm, but gone or not on vfio-pci (0000:3b:02.0), and a VM would fail with them: no pod of the device plugin is on this node: kubectl get pods -n kube-system -l app=sriovdp -o wide"]
+)]
+#[case::functions_unreadable(
+    |world: &mut World| {
+        world.pool().stale = vec!["0000:3b:02.0".to_owned()];
+        world.pool().unadvertised = vec!["0000:3b:02.1".to_owned()];
+        world.problem(Area::Functions, "/sys/bus/pci/devices/0000:3b:00.0");
+    },
+    &[]
 )]
 #[case::unbound(
     |world: &mut World| world.assessment.vfs = vec![VfVerdict {

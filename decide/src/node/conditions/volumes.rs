@@ -2,9 +2,11 @@
 
 use super::words::{cut, listed};
 use super::{Seen, Verdict};
-use crate::inventory::{GRAIN, VolumeState};
+use crate::inventory::VolumeState;
 use crate::node::assess::{FileSystemVerdict, Status, VolumeVerdict};
+use crate::node::config::VolumePattern;
 use crate::node::facts::Area;
+use crate::node::file_systems;
 use crate::quantity::format_bytes;
 
 /// Bytes of the reason of one volume: several have to fit into a message.
@@ -55,7 +57,13 @@ pub(super) fn healthy(seen: &Seen<'_>) -> Verdict {
         } else {
             format!("none of these directories is there: {}", listed(&patterns))
         };
-        return Verdict::good("NoVolumes", message).and(note);
+        let offers = |pattern: &VolumePattern| pattern.offer.is_some();
+        let status = if seen.config.volumes.iter().any(offers) {
+            Status::False
+        } else {
+            Status::True
+        };
+        return Verdict::of(status, "NoVolumes", message).and(note);
     }
     Verdict::good(
         "AllHealthy",
@@ -95,12 +103,11 @@ fn causes_of_pressure(
     let facts = &file_system.facts;
     let at = &facts.mount_point;
     let mut causes = Vec::new();
-    // What is published as 0, or a twentieth of one that is smaller than that.
-    let least = GRAIN.min(facts.size / 20);
+    let least = tenth(facts.size);
     if facts.free < least {
-        let (least, size) = (format_bytes(least), readable(facts.size));
+        let (least, size) = (readable(least), readable(facts.size));
         let told = format!(
-            "{at} is full: less than {least} of {size} are free: remove files that are no disks, or move a VM"
+            "{at} is nearly full: less than {least} of {size} are free, where the kubelet begins to evict pods: remove files that are no disks, or move a VM"
         );
         causes.push(("Full", told));
     }
@@ -112,11 +119,15 @@ fn causes_of_pressure(
             facts.inodes
         );
         causes.push(("NoInodes", told));
+    } else if facts.inodes_free < tenth(facts.inodes) {
+        let told = format!(
+            "{at} is nearly full: less than {} of {} inodes are free, and the kubelet evicts pods before there are none: remove small files",
+            tenth(facts.inodes),
+            facts.inodes
+        );
+        causes.push(("Full", told));
     }
-    let growth = file_system
-        .disk_virtual
-        .saturating_sub(file_system.disk_allocated);
-    if growth > facts.free {
+    if file_systems::growth(facts.device, &seen.assessment.volumes) > facts.free {
         let (disks, size) = (readable(file_system.disk_virtual), readable(facts.size));
         let told = format!(
             "the disks on {at} may grow to {disks} and will not find the room on its {size}: VMs will stop with I/O errors: move one, or enlarge it"
@@ -162,6 +173,12 @@ pub(super) fn told(
         .filter(|volume| is_meant(volume))
         .map(told)
         .collect()
+}
+
+/// Less than this is too little: the kubelet evicts pods below 10 % of its file system's bytes and 5 % of its inodes
+/// (`evictionHard`). A small number is rounded up, so that none at all is too little too.
+fn tenth(all: u64) -> u64 {
+    all.div_ceil(10)
 }
 
 /// In whole Gi where there are some: a person reads it.

@@ -60,6 +60,40 @@ fn of_host(mut pv: PersistentVolume, hostname: &str) -> PersistentVolume {
     pv
 }
 
+fn of_any_node(pv: PersistentVolume) -> PersistentVolume {
+    PersistentVolume {
+        hostnames: BTreeSet::new(),
+        ..pv
+    }
+}
+
+#[test]
+fn promise_of_any_node_counts_where_it_names_a_directory_of_this_one() {
+    let facts = facts([("/var/vd/vol9", directory(9))]);
+    let cluster = cluster([of_any_node(of_others("/var/vd/vol9/"))]);
+    assert!(rooms(&facts, &cluster, &[])[&DEVICE].promised > 0);
+}
+
+/// A guest's file may say that it is of any size.
+#[rstest]
+#[case::one(&[u64::MAX])]
+#[case::two(&[u64::MAX, u64::MAX])]
+fn disk_counts_as_much_as_was_promised_at_most(#[case] sizes: &[u64]) {
+    let paths = ["/var/vd/vol0", "/var/vd/vol1"];
+    let with = |(inode, size): (u64, &u64)| {
+        let mut directory = with_disk(inode);
+        directory.disk.as_mut().unwrap().virtual_bytes = *size;
+        Content::Directory(directory)
+    };
+    let contents = (1..).zip(sizes).map(with);
+    let facts = facts(paths.into_iter().zip(contents));
+    let count = sizes.len() as u64;
+    let found = seen(&facts, &cluster(paths.map(ours)))[0].clone();
+    assert_eq!(found.disk_virtual, count * 17_135_828_992);
+    let left = 80 * GIB - count * (17_135_828_992 - 5 * GIB);
+    assert_eq!(found.free_after_promises, left);
+}
+
 /// Promises of PersistentVolumes whose directory was not scanned.
 #[rstest]
 #[case::by_hand_below_the_mount_point(of_others("/var/vd/elsewhere/x"), true)]
@@ -87,8 +121,9 @@ fn of_host(mut pv: PersistentVolume, hostname: &str) -> PersistentVolume {
     ),
     true
 )]
+#[case::of_any_node_elsewhere(of_any_node(of_others("/var/vd/elsewhere")), false)]
 fn promise(#[case] pv: PersistentVolume, #[case] counts: bool) {
     let facts = facts([]);
-    let found = rooms(&facts, &cluster([pv]));
+    let found = rooms(&facts, &cluster([pv]), &[]);
     assert_eq!(found[&DEVICE].promised > 0, counts);
 }

@@ -1,6 +1,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::names::{CLAIM_KIND_ANNOTATION, VIRTUAL_MACHINE_ANNOTATION};
 use crate::node::assess::assess;
 use crate::node::cluster::{Phase, Pod};
 use crate::node::facts::{Content, Facts};
@@ -34,10 +35,15 @@ fn empty_directory_gets_a_persistent_volume() {
         annotations: text(&[
             ("pv.kubernetes.io/provisioned-by", "vmberth.io/exporter"),
             ("vmberth.io/node-uid", "node-uid"),
+            ("vmberth.io/mount-point", "/var/vd"),
         ]),
         class: "local-vd".into(),
         capacity: 17_135_828_992,
         path: PATH.into(),
+        directory: DirectoryId {
+            device: empty(3).device,
+            inode: 3,
+        },
         hostname: "edge-1.example".into(),
     };
     assert_eq!((found, actions.len()), (&expected, 1));
@@ -96,6 +102,15 @@ fn changed(pairs: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
     pairs.iter().map(owned).collect()
 }
 
+/// CDI's, with this claim.
+fn importer(claim: &str) -> Pod {
+    Pod {
+        machine: None,
+        labels: text(&[("app", "containerized-data-importer")]),
+        ..launcher(claim)
+    }
+}
+
 fn bound(claim: &str) -> PersistentVolume {
     in_phase(ours(PATH), Phase::Bound, claim)
 }
@@ -111,12 +126,27 @@ fn bound(claim: &str) -> PersistentVolume {
     annotated(bound("disk"), VIRTUAL_MACHINE_ANNOTATION, "default/old"), vec![launcher("disk")],
     &[(VIRTUAL_MACHINE_ANNOTATION, Some("default/web"))])]
 #[case::importer(bound("disk"), vec![Pod { machine: None, ..launcher("disk") }], &[])]
-#[case::scratch(bound("disk-scratch"), vec![], &[(CLAIM_KIND_ANNOTATION, Some("scratch"))])]
+#[case::scratch(
+    bound("disk-scratch"), vec![importer("disk-scratch")],
+    &[(CLAIM_KIND_ANNOTATION, Some("scratch/claim-uid-disk-scratch"))])]
+#[case::scratch_by_name_alone(bound("disk-scratch"), vec![], &[])]
+#[case::scratch_by_name_in_a_vm(bound("disk-scratch"), vec![Pod { machine: None, ..launcher("disk-scratch") }], &[])]
+#[case::scratch_by_name_with_an_importer_of_another(bound("disk-scratch"), vec![importer("other-scratch")], &[])]
+#[case::scratch_by_name_with_an_importer_elsewhere(
+    bound("disk-scratch"), vec![Pod { namespace: "other".into(), ..importer("disk-scratch") }], &[])]
+#[case::scratch_by_name_with_an_importer_that_ended(
+    bound("disk-scratch"), vec![Pod { ended: true, ..importer("disk-scratch") }], &[])]
+#[case::target_of_an_import(bound("disk"), vec![importer("disk")], &[])]
+#[case::scratch_whose_importer_is_gone(
+    annotated(bound("disk-scratch"), CLAIM_KIND_ANNOTATION, "scratch/claim-uid-disk-scratch"), vec![], &[])]
+#[case::scratch_of_an_earlier_claim_of_that_name(
+    annotated(bound("disk-scratch"), CLAIM_KIND_ANNOTATION, "scratch/earlier"), vec![],
+    &[(CLAIM_KIND_ANNOTATION, None)])]
 #[case::scratch_no_longer(
-    annotated(bound("disk"), CLAIM_KIND_ANNOTATION, "scratch"), vec![],
+    annotated(bound("disk"), CLAIM_KIND_ANNOTATION, "scratch/earlier"), vec![],
     &[(CLAIM_KIND_ANNOTATION, None)])]
 #[case::available_again(
-    annotated(annotated(ours(PATH), CLAIM_KIND_ANNOTATION, "scratch"), VIRTUAL_MACHINE_ANNOTATION, "default/web"),
+    annotated(annotated(ours(PATH), CLAIM_KIND_ANNOTATION, "scratch/earlier"), VIRTUAL_MACHINE_ANNOTATION, "default/web"),
     vec![], &[(CLAIM_KIND_ANNOTATION, None), (VIRTUAL_MACHINE_ANNOTATION, None)])]
 fn annotations_follow_the_claim(
     #[case] pv: PersistentVolume,
@@ -156,12 +186,34 @@ fn labels_follow_the_file_system() {
     assert_eq!(mend.labels, expected);
 }
 
+/// What is seen at its path is the directory below a mount point where nothing is mounted.
+#[rstest]
+#[case::labels(ours(PATH), directory(3))]
+#[case::annotations(bound("disk"), Content::Directory(with_disk(3)))]
+#[case::data(
+    in_phase(ours(PATH), Phase::Released, "disk"),
+    Content::Directory(with_disk(3))
+)]
+#[case::offer_of_an_empty_one(in_phase(ours(PATH), Phase::Released, "disk"), directory(3))]
+fn nothing_is_done_to_a_volume_whose_file_system_is_not_mounted(
+    #[case] mut pv: PersistentVolume,
+    #[case] content: Content,
+    #[values("/mnt/ssd", "/var/vd")] made_on: &str,
+) {
+    pv.labels.insert(FILE_SYSTEM_LABEL.into(), "8-17".into());
+    let pv = annotated(pv, MOUNT_POINT_ANNOTATION, made_on);
+    let mut cluster = cluster([pv]);
+    cluster.pods.push(launcher("other"));
+    let actions = planned(&facts([(PATH, content)]), &cluster);
+    assert_eq!(actions.is_empty(), made_on == "/mnt/ssd", "{actions:?}");
+}
+
 #[test]
 fn scratch_remembers_what_it_was_when_its_claim_is_gone() {
     let released = annotated(
         in_phase(ours(PATH), Phase::Released, "disk-scratch"),
         CLAIM_KIND_ANNOTATION,
-        "scratch",
+        "scratch/claim-uid-disk-scratch",
     );
     let actions = planned(
         &facts([(PATH, Content::Directory(with_disk(3)))]),

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::inventory::VolumeState;
-use crate::names::{NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION};
+use crate::names::{MOUNT_POINT_ANNOTATION, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION};
 use crate::node::assess::VolumeVerdict;
 use crate::node::config::Config;
 use crate::node::facts::Content;
@@ -38,6 +38,10 @@ impl World {
 
     fn offer(&mut self) -> &mut Offer {
         self.config.volumes[0].offer.as_mut().unwrap()
+    }
+
+    fn mark(&mut self, kind: &str) {
+        self.pv = annotated(self.pv.clone(), CLAIM_KIND_ANNOTATION, kind);
     }
 
     /// The verdict, and what is given back.
@@ -92,7 +96,13 @@ fn released_volume_is_given_back() {
 })]
 #[case::scratch_of_a_class_that_keeps(|world: &mut World| {
     world.offer().reclaim = Reclaim::Retain;
-    world.pv = annotated(world.pv.clone(), CLAIM_KIND_ANNOTATION, SCRATCH_CLAIM);
+    world.mark("scratch/claim-uid-disk");
+})]
+#[case::where_it_was_made(|world: &mut World| {
+    world.pv = annotated(world.pv.clone(), MOUNT_POINT_ANNOTATION, "/var/vd");
+})]
+#[case::directory_of_another_beside_it(|world: &mut World| {
+    world.others.push(PersistentVolume { hostnames: BTreeSet::new(), ..of_others("/var/vd/vol33") });
 })]
 fn given_back_all_the_same(#[case] change: fn(&mut World)) {
     let mut world = World::new();
@@ -126,6 +136,13 @@ fn given_back_all_the_same(#[case] change: fn(&mut World)) {
     |world: &mut World| world.pv.claim = None,
     "released; waits: it does not say the uid of the claim it was of"
 )]
+#[case::directory_in_it_is_of_another(
+    |world: &mut World| {
+        let other = of_others("/var/vd/vol3/sub");
+        world.others.push(PersistentVolume { hostnames: BTreeSet::new(), ..other });
+    },
+    "released; waits: PersistentVolume hand-sub names its directory too, or one in it: delete one of the two"
+)]
 #[case::deleting(
     |world: &mut World| world.pv.deleting = true,
     "released; waits: its PersistentVolume is being deleted"
@@ -158,7 +175,36 @@ fn every_reason_to_wait_is_told() {
 #[case::scratch_policy(
     |world: &mut World| {
         world.offer().scratch_reclaim = Reclaim::Retain;
-        world.pv = annotated(world.pv.clone(), CLAIM_KIND_ANNOTATION, SCRATCH_CLAIM);
+        world.mark("scratch/claim-uid-disk");
+    },
+    "kept by policy"
+)]
+#[case::scratch_was_an_earlier_claim(
+    |world: &mut World| {
+        world.offer().reclaim = Reclaim::Retain;
+        world.mark("scratch/earlier");
+    },
+    "kept by policy"
+)]
+#[case::scratch_of_no_claim(
+    |world: &mut World| {
+        world.offer().reclaim = Reclaim::Retain;
+        world.pv.claim.as_mut().unwrap().uid.clear();
+        world.mark("scratch/");
+    },
+    "kept by policy"
+)]
+#[case::mark_without_uid(
+    |world: &mut World| {
+        world.offer().reclaim = Reclaim::Retain;
+        world.mark("scratch");
+    },
+    "kept by policy"
+)]
+#[case::scratch_by_name_alone(
+    |world: &mut World| {
+        world.offer().reclaim = Reclaim::Retain;
+        world.pv.claim.as_mut().unwrap().name = "disk-scratch".into();
     },
     "kept by policy"
 )]
@@ -216,6 +262,16 @@ fn kept(#[case] change: fn(&mut World), #[case] expected: &str) {
         world.others.push(in_phase(of_others("/var/vd/vol3/"), Phase::Bound, "disk2"));
     },
     "PersistentVolumes hand-, vmberth-edge-1-vol3 name the same directory"
+)]
+#[case::volume_of_any_node_names_the_directory(
+    |world: &mut World| {
+        world.others.push(PersistentVolume { hostnames: BTreeSet::new(), ..of_others("/var/vd/vol3") });
+    },
+    "PersistentVolumes vmberth-edge-1-vol3, hand-vol3 name the same directory"
+)]
+#[case::on_another_mount_point(
+    |world: &mut World| world.pv = annotated(world.pv.clone(), MOUNT_POINT_ANNOTATION, "/mnt/ssd"),
+    "lies on /var/vd now, not on /mnt/ssd where it was made"
 )]
 #[case::failed(|world: &mut World| world.pv.phase = Phase::Failed, "is Failed")]
 fn unhealthy_is_left_alone(#[case] change: fn(&mut World), #[case] expected: &str) {

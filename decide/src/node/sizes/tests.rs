@@ -1,8 +1,9 @@
 use rstest::rstest;
 
 use super::*;
+use crate::node::cluster::Phase;
 use crate::node::config::Offer;
-use crate::node::facts::Content;
+use crate::node::facts::{Content, Facts};
 use crate::node::file_systems::rooms;
 use crate::node::testing::*;
 use crate::node::volumes;
@@ -47,15 +48,20 @@ fn fair() -> Offer {
     }
 }
 
+fn all_free(mut facts: Facts) -> Facts {
+    facts.file_systems[0].free = 100 * GIB;
+    facts
+}
+
 /// Capacities of new volumes in GiB, by name; 0 if there is no room.
 fn shares(
     volumes: &[(&str, Content)],
     cluster: &super::super::cluster::Cluster,
     config: &Config,
 ) -> Vec<(String, u64)> {
-    let facts = facts(volumes.iter().cloned());
+    let facts = all_free(facts(volumes.iter().cloned()));
     let verdicts = volumes::verdicts(&facts, cluster, config);
-    let decided = capacities(&verdicts, rooms(&facts, cluster), config);
+    let decided = capacities(&verdicts, rooms(&facts, cluster, &verdicts), config);
     decided
         .into_iter()
         .map(|(path, decided)| (path, decided.unwrap_or(0) / GIB))
@@ -132,11 +138,11 @@ fn what_does_not_fit_is_told_with_both_numbers() {
     let volumes: Vec<(String, Content)> = (0..7)
         .map(|number| (format!("/var/vd/vol{number}"), directory(number + 1)))
         .collect();
-    let facts = facts(
+    let facts = all_free(facts(
         volumes
             .iter()
             .map(|(path, content)| (path.as_str(), content.clone())),
-    );
+    ));
     let verdicts = volumes::verdicts(&facts, &cluster([]), &config());
     let told: Vec<bool> = verdicts
         .iter()
@@ -145,6 +151,47 @@ fn what_does_not_fit_is_told_with_both_numbers() {
     assert_eq!(told, [true, true, true, true, true, true, false]);
     let refused = "does not fit: file system /var/vd may promise 100Gi and has promised 98052Mi, this one needs 16342Mi";
     assert!(reason(&verdicts[6]).starts_with(refused), "{verdicts:#?}");
+}
+
+/// Of 100Gi, images and logs take what is neither free nor in a disk: nobody may be promised that. 15Gi need 16342Mi.
+#[rstest]
+#[case::much(40, &[], 2)]
+#[case::exactly_enough(16, &[], 1)]
+#[case::too_little(15, &[], 0)]
+#[case::disks_take_what_was_promised_already(27, &[5], 1)]
+#[case::disk_that_is_full_leaves_what_is_free(32, &[20], 2)]
+#[case::disk_above_its_promise_takes_what_is_of_others(11, &[90], 0)]
+fn only_what_can_be_kept_is_promised(
+    #[case] free: u64,
+    #[case] disks: &[u64],
+    #[case] expected: usize,
+) {
+    let named = |number: usize| format!("/var/vd/vol{number}");
+    let with = |allocated: u64| {
+        let mut directory = with_disk(allocated);
+        directory.disk.as_mut().unwrap().allocated_bytes = allocated * GIB;
+        Content::Directory(directory)
+    };
+    let all = disks.iter().copied().map(with);
+    let all = all.chain((1001..1004).map(directory)).enumerate();
+    let all: Vec<(String, Content)> = all.map(|(n, content)| (named(n), content)).collect();
+    let mut facts = facts(all.iter().map(|(path, it)| (path.as_str(), it.clone())));
+    facts.file_systems[0].free = free * GIB;
+    let bound = (0..disks.len()).map(|n| in_phase(ours(&named(n)), Phase::Bound, "disk"));
+    let cluster = cluster(bound);
+    let verdicts = volumes::verdicts(&facts, &cluster, &config());
+    let decided = capacities(&verdicts, rooms(&facts, &cluster, &verdicts), &config());
+    let made = decided.values().filter(|decided| decided.is_ok()).count();
+    assert_eq!((decided.len(), made), (3, expected), "{decided:?}");
+}
+
+#[rstest]
+#[case::as_the_config_makes_it(17_135_828_992, None)]
+#[case::as_large_as_the_disk(15 * GIB, Some(17_135_828_992))]
+#[case::larger(17 * GIB, Some(17_135_828_992))]
+fn another_capacity_than_the_config_makes(#[case] found: u64, #[case] expected: Option<u64>) {
+    assert_eq!(differs(found, &offer()), expected);
+    assert_eq!(differs(found, &fair()), None);
 }
 
 #[test]

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::names::{DISK_FILE, SCRATCH_SUFFIX};
-use crate::node::cluster::ClaimRef;
+use super::owners::moved_from;
+use crate::names::DISK_FILE;
+use crate::node::cluster::PersistentVolume;
 use crate::node::facts::{
     Area, Content, Device, DirectoryFacts, DiskFormat, Facts, FileSystemFacts,
 };
+use crate::node::reclaim;
 
 /// Why a directory can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,13 @@ pub(in crate::node) enum Fault {
     Unreadable(String),
     /// Its file system, mounted there, can't be written to.
     ReadOnly(String),
+    /// It lies on another mount point than when its PersistentVolume was made.
+    Moved {
+        /// Where it was made.
+        made_on: String,
+        /// Where it lies; `None` if that can't be read.
+        now: Option<String>,
+    },
     /// Other paths lead to it as well: two VMs would share a disk.
     SameAs(Vec<String>),
 }
@@ -39,6 +48,17 @@ impl fmt::Display for Fault {
             Self::ReadOnly(mount_point) => write!(
                 f,
                 "file system {mount_point} is read-only: see dmesg on the node, repair it and mount it again"
+            ),
+            Self::Moved {
+                made_on,
+                now: Some(now),
+            } => write!(
+                f,
+                "lies on {now} now, not on {made_on} where it was made: is its file system mounted?"
+            ),
+            Self::Moved { made_on, now: None } => write!(
+                f,
+                "lies on a file system that can't be read, not surely on {made_on} where it was made: is that mounted?"
             ),
             Self::SameAs(paths) => write!(
                 f,
@@ -97,6 +117,21 @@ impl<'a> Health<'a> {
         }
     }
 
+    /// One of ours whose directory is not where it was made.
+    pub(in crate::node) fn moved(
+        &self,
+        directory: Option<&DirectoryFacts>,
+        ours: &[&PersistentVolume],
+    ) -> Option<Fault> {
+        let file_system = self.file_systems.get(&directory?.device);
+        let now = file_system.map(|file_system| file_system.mount_point.as_str());
+        let made_on = ours.iter().find_map(|pv| moved_from(pv, now))?;
+        Some(Fault::Moved {
+            made_on: made_on.to_owned(),
+            now: now.map(ToOwned::to_owned),
+        })
+    }
+
     /// Absent ones are left out of facts, and so are those below a directory that can't be read.
     fn absent(&self, path: &str) -> Fault {
         let above = self.facts.problems.iter().find(|problem| {
@@ -123,10 +158,7 @@ impl<'a> Health<'a> {
 }
 
 /// What is in a directory that is in use, and should not be; none of it keeps a VM from running.
-pub(in crate::node) fn oddities(
-    directory: &DirectoryFacts,
-    claim: Option<&ClaimRef>,
-) -> Vec<String> {
+pub(in crate::node) fn oddities(directory: &DirectoryFacts, pv: &PersistentVolume) -> Vec<String> {
     let mut told = Vec::new();
     let disk = directory.disk.as_ref();
     if disk.is_some_and(|disk| disk.format == DiskFormat::Qcow2) {
@@ -135,8 +167,7 @@ pub(in crate::node) fn oddities(
         ));
     }
     // CDI's own files lie in scratch space.
-    let scratch = claim.is_some_and(|claim| claim.name.ends_with(SCRATCH_SUFFIX));
-    if directory.foreign.count > 0 && !scratch {
+    if directory.foreign.count > 0 && !reclaim::is_scratch(pv) {
         told.push(format!(
             "holds files of others: {}",
             foreign_names(directory)

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::paths::normal;
-use crate::names::{NODE_LABEL, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION, PROVISIONER};
+use crate::names::{
+    MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION, PROVISIONER,
+};
 use crate::node::cluster::{Cluster, Node, PersistentVolume, Phase};
 use crate::node::config::Offer;
 
@@ -16,6 +18,44 @@ pub fn is_ours(pv: &PersistentVolume, node: &Node) -> bool {
     };
     says(&pv.labels, NODE_LABEL, &node.name)
         && says(&pv.annotations, PROVISIONED_BY_ANNOTATION, PROVISIONER)
+}
+
+/// Made for this very node, and not for an earlier one of its name.
+#[must_use]
+pub fn is_of(pv: &PersistentVolume, node: &Node) -> bool {
+    pv.annotations.get(NODE_UID_ANNOTATION) == Some(&node.uid)
+}
+
+/// It asks for no hostname, so that it may mean a directory of any node.
+#[must_use]
+pub fn is_of_any_node(pv: &PersistentVolume) -> bool {
+    pv.hostnames.is_empty()
+}
+
+/// Where the file system of one of ours was mounted when it was made, if its directory is on another mount point now:
+/// the file system is not mounted, and what is seen is the directory below it.
+pub(in crate::node) fn moved_from<'a>(
+    pv: &'a PersistentVolume,
+    now: Option<&str>,
+) -> Option<&'a str> {
+    let made_on = pv.annotations.get(MOUNT_POINT_ANNOTATION)?;
+    (now != Some(made_on)).then_some(made_on)
+}
+
+/// PersistentVolumes other than this one that may mean its directory, or one in it; by name.
+pub(in crate::node) fn sharers<'a>(pv: &PersistentVolume, cluster: &'a Cluster) -> Vec<&'a str> {
+    let path = normal(&pv.path);
+    let shares = |other: &&PersistentVolume| {
+        let other_path = normal(&other.path);
+        let rest = other_path.strip_prefix(&path);
+        other.name != pv.name && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let node = cluster.node.as_ref();
+    let here = |pv: &&PersistentVolume| node.is_some_and(|node| concerns(pv, node));
+    let others = cluster.volumes.iter().filter(here).filter(shares);
+    let mut names: Vec<&str> = others.map(|other| other.name.as_str()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// PersistentVolumes of this node by their path; of one path the one that is in use first, then ours, then by name.
@@ -39,7 +79,7 @@ pub(in crate::node) fn by_path(cluster: &Cluster) -> BTreeMap<String, Vec<&Persi
 /// Another node's directory of the same path is none of our business; one without a hostname may be anybody's.
 fn concerns(pv: &PersistentVolume, node: &Node) -> bool {
     let here = |hostname: &String| pv.hostnames.contains(hostname);
-    is_ours(pv, node) || pv.hostnames.is_empty() || node.hostname.as_ref().is_some_and(here)
+    is_ours(pv, node) || is_of_any_node(pv) || node.hostname.as_ref().is_some_and(here)
 }
 
 /// What a PersistentVolume is used for; the phase alone lags behind and does not tell a reservation.
@@ -108,8 +148,8 @@ impl Estrangement {
     /// Of one of ours; the first that holds.
     #[must_use]
     pub fn of(pv: &PersistentVolume, node: &Node, offer: Option<&Offer>) -> Option<Self> {
-        let made_for = pv.annotations.get(NODE_UID_ANNOTATION);
-        if made_for.is_none_or(|uid| *uid != node.uid) {
+        if !is_of(pv, node) {
+            let made_for = pv.annotations.get(NODE_UID_ANNOTATION);
             return Some(Self::NodeReplaced {
                 name: pv.name.clone(),
                 made_for: made_for.cloned().unwrap_or_default(),

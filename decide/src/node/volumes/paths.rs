@@ -11,9 +11,11 @@ pub(in crate::node) struct Place {
     pub(in crate::node) number: u16,
 }
 
-/// The path without doubled and trailing slashes: `/var/vd/vol3/` is `/var/vd/vol3`.
+/// The path without doubled and trailing slashes and without dots: `/var//vd/./vol3/` is `/var/vd/vol3`.
 pub(in crate::node) fn normal(path: &str) -> String {
-    let components = path.split('/').filter(|component| !component.is_empty());
+    let components = path
+        .split('/')
+        .filter(|component| !matches!(*component, "" | "."));
     components.fold(String::new(), |path, component| {
         format!("{path}/{component}")
     })

@@ -4,7 +4,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::inventory::VolumeState;
-use crate::names::{NODE_LABEL, NODE_UID_ANNOTATION};
+use crate::names::{
+    CLAIM_KIND_ANNOTATION, MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION,
+};
 use crate::node::cluster::{Phase, Pod};
 use crate::node::config::Offer;
 use crate::node::facts::{Area, DirectoryFacts, DiskFormat, Problem};
@@ -36,6 +38,30 @@ fn disk_and_file() -> DirectoryFacts {
         foreign: with_files(3, &["notes"]).foreign,
         ..with_disk(3)
     }
+}
+
+fn made_on(pv: PersistentVolume, mount_point: &str) -> PersistentVolume {
+    annotated(pv, MOUNT_POINT_ANNOTATION, mount_point)
+}
+
+fn of_any_node(pv: PersistentVolume) -> PersistentVolume {
+    PersistentVolume {
+        hostnames: BTreeSet::new(),
+        ..pv
+    }
+}
+
+#[test]
+fn file_system_that_can_not_be_read_may_be_another() {
+    let mut facts = facts([(PATH, directory(3))]);
+    facts.file_systems.clear();
+    let found = verdicts(
+        &facts,
+        &cluster([made_on(ours(PATH), "/var/vd")]),
+        &config(),
+    );
+    assert_eq!(found[0].state, VolumeState::Unhealthy);
+    assert!(reason(&found[0]).starts_with("lies on a file system that can't be read"));
 }
 
 #[rstest]
@@ -112,10 +138,51 @@ fn unusable_whatever_has_it(#[case] content: Content, #[case] expected: &str) {
     "holds files of others: notes"
 )]
 #[case::files_in_scratch_space(
-    in_phase(ours(PATH), Phase::Bound, "disk-scratch"),
+    annotated(
+        in_phase(ours(PATH), Phase::Bound, "disk-scratch"),
+        CLAIM_KIND_ANNOTATION,
+        "scratch/claim-uid-disk-scratch"
+    ),
     disk_and_file(),
     VolumeState::Bound,
     ""
+)]
+#[case::files_in_what_is_only_called_scratch(
+    in_phase(ours(PATH), Phase::Bound, "disk-scratch"),
+    disk_and_file(),
+    VolumeState::Bound,
+    "holds files of others: notes"
+)]
+#[case::where_it_was_made(made_on(ours(PATH), "/var/vd"), empty(3), VolumeState::Available, "")]
+#[case::file_system_gone(
+    made_on(ours(PATH), "/mnt/ssd"),
+    empty(3),
+    VolumeState::Unhealthy,
+    "lies on /var/vd now, not on /mnt/ssd where it was made: is its file system mounted?"
+)]
+#[case::file_system_gone_while_bound(
+    made_on(in_phase(ours(PATH), Phase::Bound, "disk"), "/mnt/ssd"),
+    empty(3),
+    VolumeState::Unhealthy,
+    "lies on /var/vd now"
+)]
+#[case::mark_of_others(
+    made_on(of_others(PATH), "/mnt/ssd"),
+    empty(3),
+    VolumeState::Available,
+    ""
+)]
+#[case::of_any_node(
+    of_any_node(of_others(PATH)),
+    empty(3),
+    VolumeState::Unoffered,
+    "PersistentVolume hand-vol3 names this path and asks for no node"
+)]
+#[case::of_any_node_bound(
+    in_phase(of_any_node(of_others(PATH)), Phase::Bound, "disk"),
+    with_disk(3),
+    VolumeState::Bound,
+    "PersistentVolume hand-vol3 names this path and asks for no node"
 )]
 #[case::qcow2(
     in_phase(ours(PATH), Phase::Bound, "disk"),
@@ -336,6 +403,7 @@ fn first_of_two_patterns_has_the_volume() {
     let at = |path: &str| place_of(&config, path).map(|place| (place.pattern, place.number));
     assert_eq!(at("/var/vd/vol15"), Some((0, 15)));
     assert_eq!(at("/var/vd//vol15/"), Some((0, 15)));
+    assert_eq!(at("/var/./vd/vol15/."), Some((0, 15)));
     assert_eq!(at("/var/vd/vol164"), Some((1, 64)));
     assert_eq!(at("/var/vd/vol07"), None);
     assert_eq!(at("/var/vd/vol+7"), None);

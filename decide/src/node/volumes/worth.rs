@@ -1,10 +1,10 @@
 //! What one volume is worth, with every reason.
 
 use super::health::{Fault, contents, oddities};
-use super::owners::{Estrangement, Occupancy, is_ours};
+use super::owners::{Estrangement, Occupancy, is_of_any_node, is_ours};
 use crate::inventory::VolumeState;
 use crate::node::cluster::{Cluster, Node, PersistentVolume};
-use crate::node::config::{Capacity, Offer};
+use crate::node::config::Offer;
 use crate::node::facts::DirectoryFacts;
 use crate::node::reclaim::{self, Fate, Wait};
 use crate::node::{local_volumes, sizes};
@@ -124,10 +124,22 @@ fn held(pv: &PersistentVolume, node: &Node, subject: &Subject<'_>) -> Worth {
     if is_ours(pv, node) {
         reasons.extend(differences(pv, node, subject));
     }
-    let odd = subject
-        .directory
-        .map(|directory| oddities(directory, pv.claim.as_ref()));
+    let odd = subject.directory.map(|directory| oddities(directory, pv));
     reasons.extend(odd.unwrap_or_default());
+    if is_ours(pv, node) || !is_of_any_node(pv) {
+        return Worth { state, reasons };
+    }
+    reasons.push(format!(
+        "PersistentVolume {} names this path and asks for no node, so it may mean this directory, which gets no other: \
+         make it anew with node affinity, or delete it",
+        pv.name
+    ));
+    // A claim on any node may get it: nothing that this node has to offer.
+    let state = if state == VolumeState::Available {
+        VolumeState::Unoffered
+    } else {
+        state
+    };
     Worth { state, reasons }
 }
 
@@ -191,11 +203,9 @@ fn differences(pv: &PersistentVolume, node: &Node, subject: &Subject<'_>) -> Vec
     if let Some(estrangement) = Estrangement::of(pv, node, subject.offer) {
         return vec![estrangement.to_string()];
     }
-    let wanted = subject.offer.and_then(|offer| match offer.capacity {
-        Capacity::Fixed(disk) => Some(sizes::for_disk(disk, offer.filesystem_overhead)),
-        Capacity::Fair => None,
-    });
-    let differs = wanted.filter(|wanted| *wanted != pv.capacity);
+    let differs = subject
+        .offer
+        .and_then(|offer| sizes::differs(pv.capacity, offer));
     let told = |wanted| {
         format!(
             "its PersistentVolume has {}, the config makes it {}: delete it while it is Available to have it made anew",
