@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::{Instant, sleep};
 use vmberth_serve::ready::Condition;
 
-/// How often the age of the last scan is looked at.
+/// How often the age of the last good round is looked at.
 const PERIOD: Duration = Duration::from_secs(5);
 /// What a round may take above the time between two, before it is said to hang.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// When the node was looked at last.
+/// When the API server had last what was seen of the node.
 #[derive(Debug)]
 pub struct Fresh {
     ready: Condition,
@@ -30,13 +30,14 @@ impl Fresh {
         }
     }
 
-    /// A round is complete.
-    pub fn scanned(&self) {
+    /// The node was looked at, and the API server has what was seen.
+    pub fn told(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.ready.set(true);
     }
 
-    /// Takes readiness away when the last round is too long ago, as when a disk does not answer; for ever.
+    /// Takes readiness away when the last good round is too long ago, as when a disk or the API server does not answer; for
+    /// ever.
     pub async fn follow(&self) {
         loop {
             sleep(PERIOD).await;
@@ -59,13 +60,13 @@ mod tests {
         let ready = Ready::default();
         let fresh = Fresh::new(ready.condition("scan"), Duration::from_secs(60));
         assert_eq!(ready.missing(), ["scan"]);
-        fresh.scanned();
+        fresh.told();
         let wait = |seconds| tokio::time::timeout(Duration::from_secs(seconds), fresh.follow());
         assert!(wait(85).await.is_err());
         assert!(ready.missing().is_empty());
         assert!(wait(10).await.is_err());
         assert_eq!(ready.missing(), ["scan"]);
-        fresh.scanned();
+        fresh.told();
         assert!(ready.missing().is_empty());
     }
 }

@@ -1,37 +1,45 @@
 //! Carries out what was decided about the PersistentVolumes of the node: makes, mends and gives back.
 //!
 //! Every action looks again at what it relies on, since the plan is older than the moment: a volume that changed meanwhile
-//! is left to the next plan. Actions are done one after another; one that fails does not stop the others.
+//! is left to the next plan. Actions are done one after another; one that fails does not stop the others, unless
+//! kube-apiserver would refuse those as well.
 
+mod create;
 mod object;
 mod reclaim;
+mod retries;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
-use vmberth_decide::node::local_volumes::{Action, Mend, NewVolume, ReclaimOrder};
+use vmberth_decide::node::facts::Device;
+use vmberth_decide::node::local_volumes::{Action, DirectoryId, Mend};
 use vmberth_serve::shutdown::Shutdown;
 
-use crate::wipe::{WipeError, Wiped};
+use crate::wipe::{Held, WipeError, Wiped};
+
+pub use retries::{Retries, batch, name_of};
 
 /// Pause after each PersistentVolume made: the 64 of a new node take seven seconds, and a cluster of new nodes does not
 /// flood kube-apiserver.
 const BETWEEN_CREATES: Duration = Duration::from_millis(100);
 /// Longest time that kube-apiserver may take for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How often it is asked whether a directory that is being emptied is still free.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Value of the chart that mounts the volumes' directories so that they can be emptied.
 pub const WIPE_VALUE: &str = "exporter.allowWipe";
 
-/// Looks at the node once more, directly before a directory is emptied: nothing may be mounted from it, at it or below it,
-/// in the host's own mountinfo. The error says what is.
-pub type StillFree = Arc<dyn Fn(&ReclaimOrder) -> Result<(), String> + Send + Sync>;
+/// Looks at the node once more, directly before a directory is offered or emptied: nothing may be mounted from this path of
+/// this file system, at it or below it, in the host's own mountinfo. The error says what is.
+pub type StillFree = Arc<dyn Fn(&str, Device) -> Result<(), String> + Send + Sync>;
 
 /// What it takes to carry out actions.
 #[derive(Clone)]
@@ -46,6 +54,8 @@ pub struct Executor {
     pub volumes_root: Option<PathBuf>,
     /// The last look at the node's mounts.
     pub still_free: StillFree,
+    /// How often it is asked whether a directory that is being emptied is still free: [`LOOK_AGAIN`].
+    pub look_again: Duration,
 }
 
 impl fmt::Debug for Executor {
@@ -94,6 +104,9 @@ pub enum ActionError {
         "a PersistentVolume {0} is there that this node's agent did not make; delete or rename it"
     )]
     NameTaken(String),
+    /// The directory is not as it was when it was decided to offer it.
+    #[error("no PersistentVolume made: {0}")]
+    NotMade(String),
     /// Something is not as it was when it was decided.
     #[error("not given back: {0}")]
     Changed(String),
@@ -114,52 +127,56 @@ pub enum ActionError {
     Thread(#[from] tokio::task::JoinError),
 }
 
+impl ActionError {
+    /// kube-apiserver is away, overloaded or gives us no right: the next action would fare no better.
+    #[must_use]
+    pub fn is_of_the_server(&self) -> bool {
+        match self {
+            Self::Api(kube::Error::Api(status)) => {
+                matches!(status.code, 401 | 403 | 429) || status.code >= 500
+            }
+            Self::Api(_) | Self::Deadline => true,
+            Self::NameTaken(_)
+            | Self::NotMade(_)
+            | Self::Changed(_)
+            | Self::NotWritable { .. }
+            | Self::Wipe(_)
+            | Self::Patch(_)
+            | Self::Thread(_) => false,
+        }
+    }
+}
+
 impl Executor {
-    /// Carries out the actions in their order; ends early when the shutdown begins.
+    /// Carries out the actions in their order; ends early when the shutdown begins, or when kube-apiserver is the matter.
     pub async fn carry_out(&self, actions: Vec<Action>, shutdown: &Shutdown) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(actions.len());
         for action in actions {
             if shutdown.has_begun() {
                 break;
             }
-            outcomes.push(match action {
-                Action::Create(new) => {
-                    let result = self.create(&new).await;
-                    sleep(BETWEEN_CREATES).await;
-                    Outcome {
-                        volume: new.name,
-                        result,
-                    }
-                }
-                Action::Mend(mend) => Outcome {
-                    result: self.mend(&mend).await,
-                    volume: mend.name,
-                },
-                Action::Reclaim(order) => Outcome {
-                    volume: order.name.clone(),
-                    result: self.reclaim(order, shutdown).await,
-                },
-            });
+            let outcome = self.one(action, shutdown).await;
+            let ends = (outcome.result.as_ref()).is_err_and(ActionError::is_of_the_server);
+            outcomes.push(outcome);
+            if ends {
+                break;
+            }
         }
         outcomes
     }
 
-    async fn create(&self, new: &NewVolume) -> Result<Done, ActionError> {
-        let volumes = self.volumes();
-        let wanted = object::of(new);
-        let params = PostParams::default();
-        match answer(volumes.create(&params, &wanted)).await {
-            Ok(_) => Ok(Done::Created),
-            Err(ActionError::Api(error)) if has_code(&error, 409) => {
-                let found = answer(volumes.get(&new.name)).await?;
-                if object::is_same_offer(&found, new) {
-                    Ok(Done::AlreadyThere)
-                } else {
-                    Err(ActionError::NameTaken(new.name.clone()))
-                }
+    async fn one(&self, action: Action, shutdown: &Shutdown) -> Outcome {
+        let volume = name_of(&action).to_owned();
+        let result = match action {
+            Action::Create(new) => {
+                let result = self.create(&new).await;
+                sleep(BETWEEN_CREATES).await;
+                result
             }
-            Err(error) => Err(error),
-        }
+            Action::Mend(mend) => self.mend(&mend).await,
+            Action::Reclaim(order) => self.reclaim(order, shutdown).await,
+        };
+        Outcome { volume, result }
     }
 
     /// With the UID in it, the patch fits no other object of the name.
@@ -178,6 +195,18 @@ impl Executor {
         )
         .await?;
         Ok(Done::Mended)
+    }
+
+    /// Opens and locks a directory below `root`; the file system may take its time.
+    async fn hold(
+        &self,
+        root: &Path,
+        path: &str,
+        directory: DirectoryId,
+    ) -> Result<Held, ActionError> {
+        let (root, path) = (root.to_owned(), path.to_owned());
+        let taken = tokio::task::spawn_blocking(move || Held::take(&root, &path, directory));
+        Ok(taken.await??)
     }
 
     fn volumes(&self) -> Api<PersistentVolume> {

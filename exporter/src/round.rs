@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use vmberth_decide::node::assess::assess;
 use vmberth_decide::node::cluster::Cluster;
 use vmberth_decide::node::device_plugin::Restarts;
-use vmberth_decide::node::facts::Facts;
-use vmberth_decide::node::local_volumes::ReclaimOrder;
+use vmberth_decide::node::facts::{Area, Device, Facts};
+use vmberth_decide::node::local_volumes::Action;
 use vmberth_decide::node::{
     Assessment, binder, device_plugin as plugin, local_volumes as volumes, publish,
 };
@@ -23,18 +23,25 @@ use vmberth_serve::shutdown::Shutdown;
 use crate::args::Args;
 use crate::config_file::{ConfigFile, Refreshed};
 use crate::events::Events;
-use crate::local_volumes::{Executor, Outcome, StillFree};
+use crate::local_volumes::{Executor, LOOK_AGAIN, Outcome, Retries, StillFree, batch};
 use crate::metrics::Metrics;
 use crate::publish::{Published, Publisher};
+use crate::roots::Roots;
 use crate::watch::ClusterState;
 use crate::{bind, device_plugin, look, told, wake};
 
-/// An action on a volume that fails is tried again after so long.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
+/// What became of a round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// The node was looked at, and the API server has what was seen.
+    pub is_fresh: bool,
+    /// When the next round is due, if that is before the next change.
+    pub again: Option<Duration>,
+}
 
 /// What it takes to do rounds.
 pub struct Agent {
-    host_root: PathBuf,
+    roots: Roots,
     sysfs_root: Option<PathBuf>,
     client: Client,
     config: ConfigFile,
@@ -46,9 +53,10 @@ pub struct Agent {
     executor: Executor,
     /// Actions on volumes run beside the rounds: removing much data takes long.
     working: Option<JoinHandle<Vec<Outcome>>>,
-    /// Not before then: an action failed.
-    patient_until: Option<Instant>,
+    /// What failed waits longer each time.
+    retries: Retries,
     told: told::Told,
+    binder: bind::Binder,
     restarts: Restarts,
     started: Instant,
 }
@@ -71,9 +79,10 @@ impl Agent {
             host_root: args.host_root.clone(),
             volumes_root: args.volumes_root.clone(),
             still_free: still_free(args.host_root.clone()),
+            look_again: LOOK_AGAIN,
         };
         Self {
-            host_root: args.host_root.clone(),
+            roots: args.roots(),
             sysfs_root: args.sysfs_root.clone(),
             publisher: Publisher::new(client.clone(), state.node_name(), metrics.clone()),
             events: Events::new(client.clone(), metrics.clone()),
@@ -84,8 +93,9 @@ impl Agent {
             metrics,
             executor,
             working: None,
-            patient_until: None,
+            retries: Retries::default(),
             told: told::Told::default(),
+            binder: bind::Binder::default(),
             restarts: Restarts::default(),
             started: Instant::now(),
         }
@@ -94,38 +104,46 @@ impl Agent {
     /// Directories in which a change is a reason for a round.
     #[must_use]
     pub fn watched(&self) -> BTreeSet<PathBuf> {
-        let mut directories = wake::directories(&self.host_root, self.config.config());
+        let mut directories = wake::directories(&self.roots, self.config.config());
         directories.extend(self.config.directory());
         directories
     }
 
-    /// Looks, judges, tells, acts. Nothing is told or done before the cluster's view is complete. Returns when the next
-    /// round is due, if that is before the next change.
+    /// Looks, judges, tells, acts. Nothing is told or done before the cluster's view is complete, which is asked for after
+    /// it was taken.
     ///
     /// # Errors
     /// If a thread ended without a word.
     pub async fn round(
         &mut self,
-        cluster_is_known: bool,
+        cluster_is_known: impl Fn() -> bool,
         shutdown: &Shutdown,
-    ) -> Result<Option<Duration>, JoinError> {
+    ) -> Result<Ended, JoinError> {
         self.metrics.round();
         self.refresh_config();
         let facts = self.look().await?;
+        self.hear().await?;
         let cluster = self.state.snapshot();
-        let assessment = assess(&facts, &cluster, self.config.config());
+        let mut assessment = assess(&facts, &cluster, self.config.config());
         self.metrics.set(&assessment);
-        if !cluster_is_known {
-            return Ok(None);
+        if !cluster_is_known() {
+            return Ok(Ended::default());
         }
-        let published = self.publish(&assessment, &cluster).await;
+        let actions = volumes::plan(&assessment, &cluster, self.config.config());
+        self.retries.keep(&actions);
+        self.told.keep(&actions);
+        self.told.explain(&mut assessment.volumes, &actions);
+        let (is_published, published) = self.publish(&assessment, &cluster).await;
         let bound = self.bind(&facts).await?;
-        let kept = self.keep_volumes(&assessment, &cluster, shutdown).await?;
+        let kept = self.keep_volumes(actions, shutdown);
         let restarted = self.restart_plugin(&assessment, &cluster).await;
-        Ok([published, bound, kept, restarted]
-            .into_iter()
-            .flatten()
-            .min())
+        Ok(Ended {
+            is_fresh: is_published && root_was_seen(&facts),
+            again: [published, bound, kept, restarted]
+                .into_iter()
+                .flatten()
+                .min(),
+        })
     }
 
     /// Waits for what was begun.
@@ -145,15 +163,22 @@ impl Agent {
 
     async fn look(&self) -> Result<Facts, JoinError> {
         let begun = Instant::now();
-        let facts = look::at(self.host_root.clone(), self.config.config().clone()).await?;
+        let facts = look::at(self.roots.clone(), self.config.config().clone()).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.metrics
             .scanned(begun.elapsed(), now.unwrap_or_default());
         Ok(facts)
     }
 
-    async fn publish(&mut self, assessment: &Assessment, cluster: &Cluster) -> Option<Duration> {
-        let node = cluster.node.as_ref()?;
+    /// True if the API server has it, and when the next round is due.
+    async fn publish(
+        &mut self,
+        assessment: &Assessment,
+        cluster: &Cluster,
+    ) -> (bool, Option<Duration>) {
+        let Some(node) = cluster.node.as_ref() else {
+            return (false, None);
+        };
         let now = Timestamp::now();
         // Conditions have seconds, as those of Kubernetes.
         let text = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -161,53 +186,55 @@ impl Agent {
         let published = self.publisher.round(node, status).await;
         let told = self.events.round(node, &assessment.advice, now).await;
         let again = match published {
-            Published::Later(wait) => Some(wait),
+            Published::Later(wait) | Published::Near(wait) => Some(wait),
             Published::Unchanged | Published::Written => None,
         };
-        [again, told].into_iter().flatten().min()
+        let is_there = !matches!(published, Published::Later(_));
+        (is_there, [again, told].into_iter().flatten().min())
     }
 
     async fn bind(&mut self, facts: &Facts) -> Result<Option<Duration>, JoinError> {
         let Some(root) = self.sysfs_root.clone() else {
             return Ok(None);
         };
-        let steps = binder::plan(facts, self.config.config()).steps;
-        bind::carry_out(root, steps, &self.metrics, &mut self.told).await
+        let config = self.config.config();
+        let plan = binder::plan(facts, config);
+        let again = async {
+            let facts = look::at(self.roots.clone(), config.clone()).await?;
+            Ok(binder::plan(&facts, config))
+        };
+        self.binder.round(&root, plan, again, &self.metrics).await
     }
 
-    /// The next batch of actions begins when the last one has ended, and some time later if an action failed.
-    async fn keep_volumes(
-        &mut self,
-        assessment: &Assessment,
-        cluster: &Cluster,
-        shutdown: &Shutdown,
-    ) -> Result<Option<Duration>, JoinError> {
+    /// What became of the last batch of actions, if it has ended.
+    async fn hear(&mut self) -> Result<(), JoinError> {
         if let Some(working) = self.working.take_if(|working| working.is_finished()) {
-            let outcomes = working.await?;
-            let failed = outcomes.iter().any(|outcome| outcome.result.is_err());
-            self.patient_until = failed.then(|| Instant::now() + TRY_AGAIN);
-            for outcome in outcomes {
+            let now = Instant::now();
+            for outcome in working.await? {
+                self.retries.ended(&outcome, now);
                 self.told.volume(&outcome, &self.metrics);
             }
         }
-        let actions = volumes::plan(assessment, cluster, self.config.config());
-        if self.working.is_some() || actions.is_empty() {
-            return Ok(None);
+        Ok(())
+    }
+
+    /// The next batch of actions begins when the last one has ended, which wakes a round.
+    fn keep_volumes(&mut self, actions: Vec<Action>, shutdown: &Shutdown) -> Option<Duration> {
+        if self.working.is_some() {
+            return None;
         }
-        let patience = self
-            .patient_until
-            .map(|until| until.saturating_duration_since(Instant::now()));
-        if let Some(patience) = patience.filter(|patience| !patience.is_zero()) {
-            return Ok(Some(patience));
+        let (due, wait) = batch(actions, &self.retries, Instant::now());
+        if due.is_empty() {
+            return wait;
         }
         let (executor, shutdown) = (self.executor.clone(), shutdown.clone());
         let changed = Arc::clone(&self.changed);
         self.working = Some(tokio::spawn(async move {
-            let outcomes = executor.carry_out(actions, &shutdown).await;
+            let outcomes = executor.carry_out(due, &shutdown).await;
             changed.notify_one();
             outcomes
         }));
-        Ok(None)
+        None
     }
 
     async fn restart_plugin(
@@ -227,13 +254,19 @@ fn since_1970() -> Duration {
     now.unwrap_or_default()
 }
 
-/// The last look at the mounts of the node, directly before a directory is emptied.
+/// Without the host's root nothing was seen, and what is told of the node then is not fresh.
+fn root_was_seen(facts: &Facts) -> bool {
+    let is_root = |area: Area, path: &str| area == Area::Volumes && path == "/";
+    !(facts.problems.iter()).any(|problem| is_root(problem.area, &problem.path))
+}
+
+/// The last look at the mounts of the node, directly before a directory is offered or emptied.
 fn still_free(root: PathBuf) -> StillFree {
-    Arc::new(move |order: &ReclaimOrder| {
-        let pods = crate::scan::pods_with(&root, &order.path, order.directory.device)?;
+    Arc::new(move |path: &str, device: Device| {
+        let pods = crate::scan::pods_with(&root, path, device)?;
         match pods.first() {
             None => Ok(()),
-            Some(pod) => Err(format!("{} is mounted for pod {pod}", order.path)),
+            Some(pod) => Err(format!("{path} is mounted for pod {pod}")),
         }
     })
 }
@@ -245,3 +278,6 @@ impl std::fmt::Debug for Agent {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

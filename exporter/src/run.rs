@@ -21,7 +21,7 @@ use crate::round::Agent;
 use crate::wake::Wake;
 use crate::watch::{self, ClusterState, Watches};
 
-/// The condition of readiness that says that the node was looked at lately.
+/// The condition of readiness that says that the node was looked at lately, and that the API server has what was seen.
 const SCAN: &str = "scan";
 
 /// Runs until a signal; a second signal does not wait.
@@ -84,7 +84,8 @@ async fn run(args: Args, shutdown: &Shutdown) -> anyhow::Result<()> {
     }
 }
 
-/// One round after the other until the shutdown begins; what a round has begun, it ends.
+/// One round after the other until the shutdown begins. What is being emptied then stops at its next file, and is waited for:
+/// the next start goes on.
 async fn rounds(
     mut agent: Agent,
     mut wake: Wake,
@@ -102,8 +103,11 @@ async fn rounds(
                 return Ok(());
             }
         }
-        let cluster_is_known = ready.missing().iter().all(|missing| *missing == SCAN);
-        again = agent.round(cluster_is_known, shutdown).await?;
-        fresh.scanned();
+        let cluster_is_known = || ready.missing().iter().all(|missing| *missing == SCAN);
+        let ended = agent.round(cluster_is_known, shutdown).await?;
+        again = ended.again;
+        if ended.is_fresh {
+            fresh.told();
+        }
     }
 }

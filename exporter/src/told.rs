@@ -1,15 +1,20 @@
 //! What became of actions, in the log and the metrics: what fails again and again is told once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::local_volumes::{ActionError, Done, Outcome};
+use vmberth_decide::node::assess::VolumeVerdict;
+use vmberth_decide::node::local_volumes::Action;
+
+use crate::local_volumes::{ActionError, Done, Outcome, name_of};
 use crate::metrics::{Metrics, Object, Outcome as Counted};
+
+/// Bytes of an error in the reason of a volume.
+const SHOWN: usize = 200;
 
 /// What was told last of each thing that fails.
 #[derive(Debug, Default)]
 pub struct Told {
     volumes: BTreeMap<String, String>,
-    binder: String,
 }
 
 impl Told {
@@ -25,7 +30,8 @@ impl Told {
             Err(error) => {
                 count(error, metrics);
                 let text = error.to_string();
-                if self.volumes.get(volume) != Some(&text) {
+                let told = self.volumes.get(volume).map(|told| shape(told));
+                if told.as_ref() != Some(&shape(&text)) {
                     tracing::warn!(volume, error = text, "not done; tried again");
                     self.volumes.insert(volume.clone(), text);
                 }
@@ -33,18 +39,53 @@ impl Told {
         }
     }
 
-    /// The binder has nothing left to do.
-    pub fn bound(&mut self) {
-        self.binder.clear();
+    /// What is not planned any longer has no error.
+    pub fn keep(&mut self, planned: &[Action]) {
+        let planned: BTreeSet<&str> = planned.iter().map(name_of).collect();
+        self.volumes
+            .retain(|volume, _| planned.contains(volume.as_str()));
     }
 
-    /// A step of the binder failed.
-    pub fn not_bound(&mut self, text: &str) {
-        if self.binder != text {
-            tracing::warn!(error = text, "virtual functions not changed; tried again");
-            text.clone_into(&mut self.binder);
+    /// Adds the last error of each volume to its reason, where people read it.
+    pub fn explain(&self, verdicts: &mut [VolumeVerdict], planned: &[Action]) {
+        for verdict in verdicts {
+            let to_be_made = planned.iter().find_map(|action| match action {
+                Action::Create(new) if new.path == verdict.path => Some(&new.name),
+                Action::Create(_) | Action::Mend(_) | Action::Reclaim(_) => None,
+            });
+            let volume = verdict.persistent_volume.as_ref().or(to_be_made);
+            let Some(error) = volume.and_then(|volume| self.volumes.get(volume)) else {
+                continue;
+            };
+            let attempt = format!("last attempt: {}", shown(error));
+            verdict.reason = Some(match verdict.reason.take() {
+                Some(reason) => format!("{reason}; {attempt}"),
+                None => attempt,
+            });
         }
     }
+}
+
+/// A text without its numbers: an error of another process, port or time is the same error, and must not make a write each
+/// time that it is met.
+fn shape(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+/// On one line, and short.
+fn shown(error: &str) -> String {
+    let mut text = String::new();
+    for character in error.chars() {
+        if text.len().saturating_add(character.len_utf8()) > SHOWN {
+            break;
+        }
+        text.push(if character.is_control() {
+            '?'
+        } else {
+            character
+        });
+    }
+    text
 }
 
 fn succeeded(volume: &str, done: &Done, metrics: &Metrics) {
@@ -71,6 +112,7 @@ fn count(error: &ActionError, metrics: &Metrics) {
             metrics.wiped(Counted::Failed);
         }
         ActionError::Changed(_) => metrics.wiped(Counted::Refused),
+        ActionError::NotMade(_) => metrics.wrote(Object::PersistentVolume, Counted::Refused),
         ActionError::Api(_)
         | ActionError::Deadline
         | ActionError::NameTaken(_)
@@ -79,3 +121,6 @@ fn count(error: &ActionError, metrics: &Metrics) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

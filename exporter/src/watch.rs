@@ -21,15 +21,16 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use vmberth_decide::names;
 use vmberth_decide::node::cluster;
 use vmberth_serve::ready::{Condition, Ready};
 
 use crate::metrics::{Metrics, WatchMetrics};
 
 pub use state::ClusterState;
-use state::{Known, Table};
+use state::{Key, Known, Table};
 
-/// Objects of one page of a list: of all the cluster's volumes, few are of this node, and only a page at a time is in
+/// Objects of one page of a list: of the volumes without our label, few are of this node, and only a page at a time is in
 /// memory.
 const PAGE: u32 = 100;
 
@@ -47,18 +48,24 @@ pub async fn client() -> anyhow::Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// The three watches of one node.
+/// The watches of one node.
 #[derive(Debug)]
 pub struct Watches {
     node: Sink,
     pods: Sink,
-    volumes: Sink,
+    /// Volumes with this node's label.
+    own: Sink,
+    /// Volumes with no node's label: others made them, and may name our directories.
+    others: Sink,
 }
 
 /// Where what one watch sees goes.
 #[derive(Debug)]
 struct Sink {
     resource: &'static str,
+    /// Of a table that two watches write, this one's part: it stands in the keys, in place of a namespace, so that neither
+    /// takes away what the other one says.
+    part: Option<&'static str>,
     state: Arc<ClusterState>,
     /// Holds as soon as the first list is complete.
     listed: Condition,
@@ -93,16 +100,18 @@ impl Watches {
     /// Watches that write into this state. Not ready before the first list of each is complete.
     #[must_use]
     pub fn new(state: &Arc<ClusterState>, ready: &Ready, metrics: &Metrics) -> Self {
-        let sink = |resource| Sink {
+        let sink = |resource, part| Sink {
             resource,
+            part,
             state: Arc::clone(state),
             listed: ready.condition(resource),
             metrics: metrics.watch(resource),
         };
         Self {
-            node: sink("nodes"),
-            pods: sink("pods"),
-            volumes: sink("persistentvolumes"),
+            node: sink("nodes", None),
+            pods: sink("pods", None),
+            own: sink("persistentvolumes", Some("own")),
+            others: sink("persistentvolumes_of_others", Some("of others")),
         }
     }
 
@@ -111,7 +120,8 @@ impl Watches {
         tokio::join!(
             self.follow_node(client),
             self.follow_pods(client),
-            self.follow_volumes(client),
+            self.follow_own(client),
+            self.follow_others(client),
         );
     }
 
@@ -129,29 +139,48 @@ impl Watches {
         follow(watch(api, config).default_backoff(), &PODS, &self.pods).await;
     }
 
-    /// Which volumes are of this node depends on its hostname: with another one, all are listed again.
-    async fn follow_volumes(&self, client: &Client) {
-        let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.volumes.metrics));
-        let mut hostname = self.volumes.state.hostname();
-        // A list without the hostname would miss the volumes of others, and say that it is complete.
+    /// Those of other nodes are not asked for: of a thousand agents, each would read the volumes of all.
+    async fn follow_own(&self, client: &Client) {
+        let node = self.own.state.node_name();
+        if !names::is_label_value(node) {
+            // No volume can have such a label, and the API server refuses to look for it.
+            self.own.listed.set(true);
+            return;
+        }
+        let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.own.metrics));
+        let ours = format!("{}={node}", names::NODE_LABEL);
+        let config = watcher::Config::default().labels(&ours).page_size(PAGE);
+        follow(watch(api, config).default_backoff(), &VOLUMES, &self.own).await;
+    }
+
+    /// Which volumes of others are of this node depends on its hostname: with another one, they are listed again.
+    async fn follow_others(&self, client: &Client) {
+        let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.others.metrics));
+        let mut hostname = self.others.state.hostname();
+        // A list without the hostname would miss volumes, and say that it is complete.
         while hostname.borrow_and_update().is_none() {
             if tokio::time::timeout(PATIENCE, hostname.changed())
                 .await
                 .is_err()
             {
-                let node = self.volumes.state.node_name();
+                let node = self.others.state.node_name();
                 tracing::warn!(
                     node,
                     "no Node of this name so far, and volumes wait for its hostname; check --node-name"
                 );
             }
         }
+        let unlabelled = format!("!{}", names::NODE_LABEL);
         loop {
-            let config = watcher::Config::default().page_size(PAGE);
-            let events = watch(api.clone(), config).default_backoff();
+            let config = watcher::Config::default().labels(&unlabelled);
+            let events = watch(api.clone(), config.page_size(PAGE)).default_backoff();
             tokio::select! {
-                () = follow(events, &VOLUMES, &self.volumes) => {}
-                _ = hostname.changed() => tracing::info!("the node's hostname changed; volumes are listed again"),
+                () = follow(events, &VOLUMES, &self.others) => {}
+                _ = hostname.changed() => {
+                    // What is known is of the old one: nothing is made of it.
+                    self.others.listed.set(false);
+                    tracing::info!("the node's hostname changed; volumes are listed again");
+                }
             }
         }
     }
@@ -191,23 +220,25 @@ async fn follow<K, V>(
             Ok(Event::Init) => fresh = BTreeMap::new(),
             Ok(Event::InitApply(object)) => {
                 if let Some(value) = (kept.value)(&object, &sink.state) {
-                    fresh.insert(key_of(&object), value);
+                    fresh.insert(sink.key_of(&object), value);
                 }
             }
             Ok(Event::InitDone) => {
                 let fresh = std::mem::take(&mut fresh);
                 sink.state
-                    .change(|known| replace((kept.table)(known), fresh));
+                    .change(|known| replace((kept.table)(known), fresh, sink.part));
                 sink.listed.set(true);
                 told.clear();
             }
             Ok(Event::Apply(object)) => {
                 let value = (kept.value)(&object, &sink.state);
-                let set = |known: &mut Known| set((kept.table)(known), key_of(&object), value);
+                let key = sink.key_of(&object);
+                let set = |known: &mut Known| set((kept.table)(known), key, value);
                 sink.state.change(set);
             }
             Ok(Event::Delete(object)) => {
-                let set = |known: &mut Known| set((kept.table)(known), key_of(&object), None);
+                let key = sink.key_of(&object);
+                let set = |known: &mut Known| set((kept.table)(known), key, None);
                 sink.state.change(set);
             }
             Err(error) => {
@@ -223,14 +254,20 @@ async fn follow<K, V>(
     }
 }
 
-/// True if that changed anything.
-fn replace<V: PartialEq>(table: &mut Table<V>, fresh: Table<V>) -> bool {
-    let before = std::mem::replace(table, fresh);
-    before != *table
+/// True if that changed anything. Of a table that two watches write, this part is replaced.
+fn replace<V: PartialEq>(table: &mut Table<V>, fresh: Table<V>, part: Option<&str>) -> bool {
+    let belongs = |key: &Key| part.is_none_or(|part| key.0 == part);
+    let before = table.iter().filter(|(key, _)| belongs(key));
+    if before.eq(fresh.iter()) {
+        return false;
+    }
+    table.retain(|key, _| !belongs(key));
+    table.extend(fresh);
+    true
 }
 
 /// True if that changed anything: most changes of an object are none of what is kept, like a node's heartbeats.
-fn set<V: PartialEq>(table: &mut Table<V>, key: state::Key, value: Option<V>) -> bool {
+fn set<V: PartialEq>(table: &mut Table<V>, key: Key, value: Option<V>) -> bool {
     match value {
         Some(value) if table.get(&key) == Some(&value) => false,
         Some(value) => {
@@ -241,8 +278,12 @@ fn set<V: PartialEq>(table: &mut Table<V>, key: state::Key, value: Option<V>) ->
     }
 }
 
-fn key_of(object: &impl ResourceExt) -> state::Key {
-    (object.namespace().unwrap_or_default(), object.name_any())
+impl Sink {
+    fn key_of(&self, object: &impl ResourceExt) -> Key {
+        let part = self.part.map(str::to_owned);
+        let first = part.or_else(|| object.namespace()).unwrap_or_default();
+        (first, object.name_any())
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, Gid, Mode, fchmod, fchown, flock, fsync};
 use rustix::io::Errno;
-use vmberth_decide::node::local_volumes::{DirectoryId, ReclaimOrder};
+use vmberth_decide::node::local_volumes::DirectoryId;
 
 use open::Identity;
 
@@ -141,15 +141,15 @@ pub struct Held {
 }
 
 impl Held {
-    /// Opens the directory of the order below `root`, compares and locks it. Works on a read-only mount too: the lock is the
-    /// same.
+    /// Opens the directory `path` below `root`, sees that it is the one that is meant, and locks it. Works on a read-only
+    /// mount too: the lock is the same.
     ///
     /// # Errors
     /// If it can't be reached without a link, is another one by now, or is locked.
-    pub fn take(root: &Path, order: &ReclaimOrder) -> Result<Self, WipeError> {
-        let path = order.path.clone();
+    pub fn take(root: &Path, path: &str, wanted: DirectoryId) -> Result<Self, WipeError> {
+        let path = path.to_owned();
         let (directory, identity) = open::directory(root, &path)?;
-        same(&path, order.directory, identity)?;
+        same(&path, wanted, identity)?;
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self {
                 directory,
@@ -170,6 +170,15 @@ impl Held {
         Ok(left.map_or(Remains::Nothing, |_| Remains::Something))
     }
 
+    /// Refuses if somebody holds a file of it; returns how many processes could not be looked at. `proc` is where the host's
+    /// processes are seen.
+    ///
+    /// # Errors
+    /// If something is held, or that can't be told.
+    pub fn refuse_held(&self, proc: &Path) -> Result<u64, WipeError> {
+        holders::refuse(&self.directory, self.identity, &self.path, proc)
+    }
+
     /// Removes everything in it. `proc` is where the host's processes are seen; `hook` is told of every step and may stop.
     ///
     /// # Errors
@@ -179,7 +188,7 @@ impl Held {
         proc: &Path,
         hook: &mut dyn FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Wiped, WipeError> {
-        let unseen = holders::refuse(&self.directory, self.identity, &self.path, proc)?;
+        let unseen = self.refuse_held(proc)?;
         tell(hook, Step::Checked)?;
         let emptying = self.emptying();
         let removed = emptying.run(&mut |removed| tell(hook, Step::Removed(removed)))?;

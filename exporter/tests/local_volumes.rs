@@ -12,18 +12,19 @@ mod volume;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use vmberth_decide::names;
-use vmberth_decide::node::local_volumes::{Action, Mend, NewVolume, ReclaimOrder};
-use vmberth_exporter::local_volumes::{ActionError, Done, Executor, Outcome};
-use vmberth_exporter::wipe::{Held, WipeError};
+use vmberth_decide::node::local_volumes::{Action, DirectoryId, Mend, NewVolume, ReclaimOrder};
+use vmberth_exporter::local_volumes::{ActionError, Done, Executor, LOOK_AGAIN, Outcome};
+use vmberth_exporter::wipe::WipeError;
 use vmberth_serve::shutdown::Shutdown;
 
 use standin_api::{Api, Fault};
-use volume::Volume;
+use volume::{Volume, take};
 
 const NODE: &str = "node-a";
 
@@ -45,7 +46,8 @@ impl Stage {
             node: NODE.to_owned(),
             host_root: volume.root().to_owned(),
             volumes_root: Some(volume.root().to_owned()),
-            still_free: Arc::new(|_| Ok(())),
+            still_free: Arc::new(|_, _| Ok(())),
+            look_again: LOOK_AGAIN,
         };
         Self {
             volume,
@@ -112,7 +114,12 @@ fn released(order: &ReclaimOrder) -> Value {
     })
 }
 
-fn new_volume(number: u32) -> NewVolume {
+/// Of a directory that is made here, if it is not there.
+fn new_volume(stage: &Stage, number: u32) -> NewVolume {
+    let path = format!("/var/vd/vol{number}");
+    let directory = stage.volume.root().join(&path[1..]);
+    fs::create_dir_all(&directory).unwrap();
+    let found = fs::metadata(directory).unwrap();
     NewVolume {
         name: format!("vmberth-node-a-vol{number}-00000001"),
         labels: BTreeMap::from([(names::NODE_LABEL.to_owned(), NODE.to_owned())]),
@@ -125,7 +132,11 @@ fn new_volume(number: u32) -> NewVolume {
         ]),
         class: "local-vd".to_owned(),
         capacity: 17_072_914_432,
-        path: format!("/var/vd/vol{number}"),
+        path,
+        directory: DirectoryId {
+            inode: found.ino(),
+            ..stage.order().directory
+        },
         hostname: "edge-01".to_owned(),
     }
 }
@@ -151,9 +162,12 @@ fn pod(phase: &str) -> Value {
 #[tokio::test]
 async fn a_new_volume_says_where_it_is_and_is_never_deleted_by_others() {
     let stage = Stage::new().await;
-    let done = stage.run(Action::Create(new_volume(3))).await.unwrap();
+    let done = stage
+        .run(Action::Create(new_volume(&stage, 3)))
+        .await
+        .unwrap();
     assert_eq!(done, Done::Created);
-    let name = new_volume(3).name;
+    let name = new_volume(&stage, 3).name;
     let stored = stage.api.get("persistentvolumes", &name).unwrap();
     assert_eq!(
         stored["spec"],
@@ -177,9 +191,12 @@ async fn a_kill_around_making_one_leaves_one() {
     for fault in [Fault::BeforeWriting, Fault::AfterWriting] {
         let stage = Stage::new().await;
         stage.api.fail_next("POST", fault);
-        let lost = stage.run(Action::Create(new_volume(0))).await;
+        let lost = stage.run(Action::Create(new_volume(&stage, 0))).await;
         assert!(matches!(lost, Err(ActionError::Api(_))), "{lost:?}");
-        let again = stage.run(Action::Create(new_volume(0))).await.unwrap();
+        let again = stage
+            .run(Action::Create(new_volume(&stage, 0)))
+            .await
+            .unwrap();
         let expected = match fault {
             Fault::BeforeWriting => Done::Created,
             Fault::AfterWriting => Done::AlreadyThere,
@@ -193,21 +210,30 @@ async fn a_kill_around_making_one_leaves_one() {
 async fn a_name_that_others_took_is_told_and_left_alone() {
     let stage = Stage::new().await;
     let mut foreign = released(&stage.order());
-    foreign["metadata"]["name"] = json!(new_volume(0).name);
+    foreign["metadata"]["name"] = json!(new_volume(&stage, 0).name);
     foreign["metadata"]["annotations"] = json!({names::PROVISIONED_BY_ANNOTATION: "somebody"});
     stage.api.put("persistentvolumes", foreign);
-    let before = stage.api.get("persistentvolumes", &new_volume(0).name);
-    let error = stage.run(Action::Create(new_volume(0))).await.unwrap_err();
+    let before = stage
+        .api
+        .get("persistentvolumes", &new_volume(&stage, 0).name);
+    let error = stage
+        .run(Action::Create(new_volume(&stage, 0)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ActionError::NameTaken(_)), "{error}");
-    let after = stage.api.get("persistentvolumes", &new_volume(0).name);
+    let after = stage
+        .api
+        .get("persistentvolumes", &new_volume(&stage, 0).name);
     assert_eq!(after, before);
 }
 
 #[tokio::test]
 async fn the_volumes_of_a_new_node_take_seconds_and_one_that_fails_stops_no_other() {
     let stage = Stage::new().await;
-    stage.api.fail_next("POST", Fault::BeforeWriting);
-    let actions = (0..20).map(|number| Action::Create(new_volume(number)));
+    let mut first = new_volume(&stage, 0);
+    first.directory.inode = 1;
+    let others = (1..20).map(|number| new_volume(&stage, number));
+    let actions = [first].into_iter().chain(others).map(Action::Create);
     let began = std::time::Instant::now();
     let outcomes: Vec<Outcome> = stage
         .executor
@@ -222,6 +248,54 @@ async fn the_volumes_of_a_new_node_take_seconds_and_one_that_fails_stops_no_othe
     assert!(outcomes[0].result.is_err());
     assert!(outcomes[1..].iter().all(|outcome| outcome.result.is_ok()));
     assert_eq!(stage.api.count("persistentvolumes"), 19);
+}
+
+#[tokio::test]
+async fn an_api_server_that_fails_is_not_asked_for_the_rest() {
+    let stage = Stage::new().await;
+    stage.api.fail_next("POST", Fault::BeforeWriting);
+    let actions = (0..3).map(|number| Action::Create(new_volume(&stage, number)));
+    let outcomes = stage
+        .executor
+        .carry_out(actions.collect(), &Shutdown::default())
+        .await;
+    assert_eq!(outcomes.len(), 1);
+    let error = outcomes[0].result.as_ref().unwrap_err();
+    assert!(error.is_of_the_server(), "{error}");
+    assert_eq!(stage.api.requests(), 1);
+}
+
+/// Since the plan: a disk came, the directory was made anew, it was mounted, another agent took it.
+#[tokio::test]
+async fn a_directory_that_changed_since_the_plan_is_not_offered() {
+    let mut stage = Stage::new().await;
+    let new = new_volume(&stage, 0);
+    let refused = async |stage: &Stage, new: &NewVolume, words: &str| {
+        let error = stage.run(Action::Create(new.clone())).await.unwrap_err();
+        assert!(matches!(error, ActionError::NotMade(_)), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(stage.api.requests(), 0);
+    };
+    stage.volume.disk();
+    refused(&stage, &new, "/var/vd/vol0 is not empty by now").await;
+    fs::remove_file(stage.volume.path().join("disk.img")).unwrap();
+
+    let mut another = new.clone();
+    another.directory.inode += 1;
+    refused(&stage, &another, "as it was seen").await;
+
+    let held = take(stage.volume.root(), &stage.order()).unwrap();
+    refused(&stage, &new, "locked by another agent").await;
+    drop(held);
+
+    stage.executor.still_free = Arc::new(|path, _| Err(format!("{path} is mounted")));
+    refused(&stage, &new, "/var/vd/vol0 is mounted").await;
+
+    stage.executor.still_free = Arc::new(|_, _| Ok(()));
+    // Only directories that are wiped are seen below the writable root.
+    stage.executor.volumes_root = Some(stage.volume.root().join("nothing"));
+    let done = stage.run(Action::Create(new)).await.unwrap();
+    assert_eq!(done, Done::Created);
 }
 
 #[tokio::test]
@@ -281,6 +355,17 @@ async fn a_claim_of_the_same_name_with_another_uid_is_another_claim() {
     assert_eq!(stage.volume.names(), Vec::<String>::new());
 }
 
+/// Its pods use the new claim, and the plan allows it as well.
+#[tokio::test]
+async fn pods_of_a_claim_made_anew_keep_nothing() {
+    let stage = Stage::released().await;
+    let anew = claim("claim-uid-2");
+    stage.api.put("persistentvolumeclaims", anew);
+    stage.api.put("pods", pod("Running"));
+    stage.reclaim().await.unwrap();
+    assert_eq!(stage.volume.names(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_pod_that_has_the_claim_keeps_the_data_until_it_ends() {
     let stage = Stage::released().await;
@@ -326,7 +411,7 @@ async fn what_changed_since_the_plan_stops_it() {
 async fn who_keeps_it_at_the_last_moment_is_heard() {
     let mut stage = Stage::released().await;
     let (api, name) = (stage.api.clone(), stage.order().name);
-    stage.executor.still_free = Arc::new(move |_| {
+    stage.executor.still_free = Arc::new(move |_, _| {
         let keep = json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: "true"}}});
         api.change("persistentvolumes", &name, &keep);
         Ok(())
@@ -353,10 +438,32 @@ async fn what_changes_before_the_offer_refuses_the_offer() {
 #[tokio::test]
 async fn a_mount_seen_at_the_last_look_stops_it() {
     let mut stage = Stage::released().await;
-    stage.executor.still_free =
-        Arc::new(|order| Err(format!("pod-uid has {} mounted", order.path)));
+    stage.executor.still_free = Arc::new(|path, _| Err(format!("pod-uid has {path} mounted")));
     let error = stage.reclaim().await.unwrap_err();
     stage.assert_untouched(&error, "pod-uid has /var/vd/vol0 mounted");
+    assert_eq!(stage.api.requests(), 0, "nothing is asked for what waits");
+}
+
+#[tokio::test]
+async fn who_keeps_it_while_it_is_emptied_saves_the_rest() {
+    let keep = json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: "true"}}});
+    let bound = json!({"spec": {"claimRef": {"uid": "claim-uid-2"}}});
+    for (change, words) in [(keep, "is kept"), (bound, "another claim")] {
+        let mut stage = Stage::released().await;
+        stage.executor.look_again = std::time::Duration::from_millis(1);
+        for number in 0..10_000 {
+            fs::write(stage.volume.path().join(format!("file-{number}")), "").unwrap();
+        }
+        stage.api.change_once_read(change);
+        let error = stage.reclaim().await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("emptying stopped") && text.contains(words),
+            "{text}"
+        );
+        assert!(!stage.volume.names().is_empty());
+        assert!(stage.stored()["spec"]["claimRef"].is_object());
+    }
 }
 
 #[tokio::test]
@@ -372,7 +479,7 @@ async fn a_held_disk_stops_it() {
 #[tokio::test]
 async fn of_two_agents_at_once_one_works_and_the_other_leaves_it() {
     let stage = Stage::released().await;
-    let first = Held::take(stage.volume.root(), &stage.order()).unwrap();
+    let first = take(stage.volume.root(), &stage.order()).unwrap();
     let asked = stage.api.requests();
     let error = stage.reclaim().await.unwrap_err();
     stage.assert_untouched(&error, "locked by another agent");
@@ -453,7 +560,7 @@ async fn a_shutdown_stops_between_actions() {
     let stage = Stage::new().await;
     let shutdown = Shutdown::default();
     shutdown.begin();
-    let actions = vec![Action::Create(new_volume(0))];
+    let actions = vec![Action::Create(new_volume(&stage, 0))];
     assert!(
         stage
             .executor

@@ -15,23 +15,23 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock, mkdirat, openat};
 use rustix::process::{Signal, getpid, kill_process};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use vmberth_exporter::wipe::{Held, Remains, Step, WipeError, Wiped};
 
-use volume::{PROC, Volume};
+use volume::{PROC, Volume, take};
 
 /// Which volume a process of its own works on, and after how many steps it dies.
 const ROOT: &str = "VMBERTH_TEST_ROOT";
 const STEPS: &str = "VMBERTH_TEST_STEPS";
 
 fn wipe(volume: &Volume) -> Result<Wiped, WipeError> {
-    Held::take(volume.root(), &volume.order())?
-        .wipe(Path::new(PROC), &mut |_| ControlFlow::Continue(()))
+    take(volume.root(), &volume.order())?.wipe(Path::new(PROC), &mut |_| ControlFlow::Continue(()))
 }
 
 /// Runs an ignored test of this file in a process of its own, with `before` in front of it.
@@ -106,12 +106,12 @@ fn a_link_in_place_of_the_volume_or_on_the_way_is_not_followed() {
     let moved = volume.root().join("var/vd/moved");
     fs::rename(volume.path(), &moved).unwrap();
     symlink(&moved, volume.path()).unwrap();
-    let error = Held::take(volume.root(), &order).unwrap_err();
+    let error = take(volume.root(), &order).unwrap_err();
     assert!(matches!(error, WipeError::Open { .. }), "{error}");
 
     fs::rename(volume.root().join("var"), volume.root().join("real")).unwrap();
     symlink("real", volume.root().join("var")).unwrap();
-    let error = Held::take(volume.root(), &order).unwrap_err();
+    let error = take(volume.root(), &order).unwrap_err();
     assert!(matches!(error, WipeError::Open { .. }), "{error}");
     assert!(volume.root().join("real/vd/moved/disk.img").exists());
 }
@@ -124,7 +124,7 @@ fn paths_that_lead_out_are_refused() {
             path: path.to_owned(),
             ..volume.order()
         };
-        let error = Held::take(volume.root(), &order).unwrap_err();
+        let error = take(volume.root(), &order).unwrap_err();
         assert!(matches!(error, WipeError::Path(_)), "{path}: {error}");
     }
 }
@@ -137,7 +137,7 @@ fn a_directory_made_anew_is_another_one() {
     fs::rename(volume.path(), volume.root().join("old")).unwrap();
     fs::create_dir(volume.path()).unwrap();
     volume.disk();
-    let error = Held::take(volume.root(), &order).unwrap_err();
+    let error = take(volume.root(), &order).unwrap_err();
     assert!(matches!(error, WipeError::Changed { .. }), "{error}");
     assert_eq!(volume.names(), ["disk.img"]);
 }
@@ -160,7 +160,7 @@ fn ten_thousand_files_are_counted_one_by_one() {
         File::create(volume.path().join(format!("file-{number}"))).unwrap();
     }
     let mut last = 0;
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     let wiped = held
         .wipe(Path::new(PROC), &mut |step| {
             if let Step::Removed(count) = step {
@@ -174,7 +174,7 @@ fn ten_thousand_files_are_counted_one_by_one() {
 }
 
 #[test]
-fn two_thousand_levels_need_two_descriptors() {
+fn two_thousand_levels_need_few_descriptors() {
     let volume = Volume::new();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut here = rustix::fs::open(volume.path(), flags, Mode::empty()).unwrap();
@@ -199,6 +199,84 @@ fn an_open_disk_is_not_removed() {
     assert_eq!(volume.names(), ["disk.img"]);
     drop(open);
     assert_eq!(wipe(&volume).unwrap().removed, 1);
+}
+
+/// What the chart gives with `allowWipe`.
+const CAPABILITIES: CapabilitySet = CapabilitySet::DAC_OVERRIDE
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::SYS_PTRACE);
+
+/// Empties with these capabilities and no others, as user 0.
+fn wipe_with(volume: &Volume, capabilities: CapabilitySet) -> Result<Wiped, WipeError> {
+    let wipe = || {
+        let sets = CapabilitySets {
+            effective: capabilities,
+            permitted: capabilities,
+            inheritable: CapabilitySet::empty(),
+        };
+        // Of this thread alone.
+        set_capabilities(None, sets).unwrap();
+        wipe(volume)
+    };
+    std::thread::scope(|scope| scope.spawn(wipe).join().unwrap())
+}
+
+/// As a guest's programs leave it: in a sticky directory, only its owner and the file's may remove a file.
+fn sticky(volume: &Volume) {
+    let inner = volume.path().join("tmp");
+    fs::create_dir(&inner).unwrap();
+    for (name, owner) in [("disk.img", 107), ("of-another", 108), ("tmp/deep", 108)] {
+        let path = volume.path().join(name);
+        fs::write(&path, "x").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::chown(&path, Some(owner), Some(owner)).unwrap();
+    }
+    for (directory, mode) in [(inner.as_path(), 0o1700), (volume.path(), 0o1777)] {
+        std::os::unix::fs::chown(directory, Some(107), Some(107)).unwrap();
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+#[test]
+fn the_charts_capabilities_are_enough_and_each_is_needed() {
+    let volume = Volume::new();
+    sticky(&volume);
+    let wiped = wipe_with(&volume, CAPABILITIES).unwrap();
+    assert_eq!((wiped.removed, wiped.not_restored), (4, None));
+    assert_eq!(volume.names(), Vec::<String>::new());
+    let made = fs::metadata(volume.path()).unwrap();
+    assert_eq!(made.mode() & 0o7777, 0o755);
+
+    for missing in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::FOWNER] {
+        let volume = Volume::new();
+        sticky(&volume);
+        let error = wipe_with(&volume, CAPABILITIES.difference(missing)).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("ermission denied") || text.contains("not permitted"),
+            "{missing:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_charts_capabilities_show_what_other_users_have_open() {
+    let volume = Volume::new();
+    sticky(&volume);
+    let open = File::open(volume.path().join("disk.img")).unwrap();
+    let mut holder = Command::new("sleep")
+        .arg("600")
+        .stdin(open)
+        .uid(107)
+        .gid(107)
+        .spawn()
+        .unwrap();
+    let error = wipe_with(&volume, CAPABILITIES).unwrap_err();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(matches!(&error, WipeError::Held { holder: who, .. }
+        if *who == format!("process {}", holder.id())));
+    wipe_with(&volume, CAPABILITIES).unwrap();
 }
 
 /// As QEMU does: a lock on a part of the image. Its table of open files is hidden by an empty `/proc`, as it is from an
@@ -226,7 +304,7 @@ fn a_locked_disk_is_not_removed_even_by_who_sees_no_process() {
     std::io::BufRead::read_line(&mut output, &mut line).unwrap();
     assert_eq!(line, "locked\n");
 
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     let run = || held.wipe(&nothing, &mut |_| ControlFlow::Continue(()));
     let error = run().unwrap_err();
     assert!(matches!(error, WipeError::Held { .. }), "{error}");
@@ -241,7 +319,7 @@ fn a_locked_disk_is_not_removed_even_by_who_sees_no_process() {
 fn without_a_look_at_processes_nothing_is_removed() {
     let volume = Volume::new();
     volume.disk();
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     let missing = volume.root().join("proc");
     let error = held
         .wipe(&missing, &mut |_| ControlFlow::Continue(()))
@@ -253,19 +331,19 @@ fn without_a_look_at_processes_nothing_is_removed() {
 #[test]
 fn a_second_agent_waits() {
     let volume = Volume::new();
-    let first = Held::take(volume.root(), &volume.order()).unwrap();
-    let error = Held::take(volume.root(), &volume.order()).unwrap_err();
+    let first = take(volume.root(), &volume.order()).unwrap();
+    let error = take(volume.root(), &volume.order()).unwrap_err();
     assert!(matches!(error, WipeError::Locked(_)), "{error}");
     assert_eq!(first.remains().unwrap(), Remains::Nothing);
     drop(first);
-    Held::take(volume.root(), &volume.order()).unwrap();
+    take(volume.root(), &volume.order()).unwrap();
 }
 
 #[test]
 fn what_comes_meanwhile_is_noticed() {
     let volume = Volume::new();
     volume.disk();
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     let path = volume.path();
     let error = held
         .wipe(Path::new(PROC), &mut |step| {
@@ -323,7 +401,7 @@ fn a_kill_after_each_step_leaves_less_and_the_next_run_goes_on() {
 fn dies_after_some_steps() {
     let root = PathBuf::from(std::env::var_os(ROOT).unwrap());
     let mut left: u32 = std::env::var(STEPS).unwrap().parse().unwrap();
-    let held = Held::take(&root, &volume::order(&root)).unwrap();
+    let held = take(&root, &volume::order(&root)).unwrap();
     held.wipe(Path::new(PROC), &mut |_| {
         left -= 1;
         if left == 0 {
@@ -399,7 +477,7 @@ fn read_only() {
     volume.disk();
     mount(&["--bind"], volume.path(), volume.path());
     mount(&["-o", "remount,bind,ro"], volume.path(), volume.path());
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     assert_eq!(held.remains().unwrap(), Remains::Something);
     let error = wipe_held(&held).unwrap_err();
     assert!(
@@ -431,7 +509,7 @@ fn own_file_system() {
     fs::create_dir_all(volume.path().join("more/lost+found")).unwrap();
     volume.disk();
 
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     assert_eq!(held.remains().unwrap(), Remains::Something);
     assert_eq!(wipe_held(&held).unwrap().removed, 6);
     assert_eq!(volume.names(), ["lost+found"]);
@@ -458,7 +536,7 @@ fn a_disk_locked_by_flock_is_not_removed() {
     fs::create_dir(&nothing).unwrap();
     let file = File::open(volume.path().join("disk.img")).unwrap();
     rustix::fs::flock(&file, FlockOperation::LockShared).unwrap();
-    let held = Held::take(volume.root(), &volume.order()).unwrap();
+    let held = take(volume.root(), &volume.order()).unwrap();
     let error = held
         .wipe(&nothing, &mut |_| ControlFlow::Continue(()))
         .unwrap_err();

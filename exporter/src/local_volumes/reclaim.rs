@@ -5,11 +5,13 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{Patch as JsonPatch, PatchOperation, RemoveOperation, TestOperation};
 use k8s_openapi::api::core::v1::{ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::{Api, ListParams, Patch, PatchParams};
+use tokio::time::timeout;
 use vmberth_decide::names;
 use vmberth_decide::node::local_volumes::ReclaimOrder;
 use vmberth_serve::shutdown::Shutdown;
@@ -25,20 +27,23 @@ const FORMER_TENANT: [&str; 2] = [
 ];
 
 impl Executor {
+    /// What costs nothing is looked at first, so that a volume that waits for long asks kube-apiserver for nothing.
     pub(super) async fn reclaim(
         &self,
         order: ReclaimOrder,
         shutdown: &Shutdown,
     ) -> Result<Done, ActionError> {
-        let (held, order) = self.hold(order).await?;
+        let root = self.volumes_root.as_ref().unwrap_or(&self.host_root);
+        let held = self.hold(root, &order.path, order.directory).await?;
+        let held = self.looks_free(held, &order).await?;
         self.claim_is_gone(&order).await?;
-        self.no_pod_uses(&order).await?;
-        (self.still_free)(&order).map_err(ActionError::Changed)?;
-        // Last, so that a person who keeps it is heard up to the moment before.
+        let mounts = (self.still_free)(&order.path, order.directory.device);
+        mounts.map_err(ActionError::Changed)?;
+        // Last, so that a person who keeps it is heard up to the moment before, and every few seconds from then on.
         let volume = answer(self.volumes().get(&order.name)).await?;
         still_released(&volume, &order).map_err(ActionError::Changed)?;
         // `_held` keeps the lock until the offer is made.
-        let (_held, wiped) = self.empty(held, order.path.clone(), shutdown).await?;
+        let (_held, wiped) = self.empty(held, &order, shutdown).await?;
         let offer = Patch::<PersistentVolume>::Json(offer(&volume, &order));
         answer(
             self.volumes()
@@ -48,28 +53,38 @@ impl Executor {
         Ok(Done::Offered(wiped))
     }
 
-    async fn hold(&self, order: ReclaimOrder) -> Result<(Held, ReclaimOrder), ActionError> {
-        let root = self
-            .volumes_root
-            .as_ref()
-            .unwrap_or(&self.host_root)
-            .clone();
-        let taken = tokio::task::spawn_blocking(move || {
-            Held::take(&root, &order).map(|held| (held, order))
+    /// Nothing is mounted from it, and nobody holds a file of it, or there is none.
+    async fn looks_free(&self, held: Held, order: &ReclaimOrder) -> Result<Held, ActionError> {
+        let (path, device) = (order.path.clone(), order.directory.device);
+        let still_free = self.still_free.clone();
+        let may_write = self.volumes_root.is_some();
+        let proc = self.host_root.join("proc");
+        let looked = tokio::task::spawn_blocking(move || {
+            still_free(&path, device).map_err(ActionError::Changed)?;
+            if may_write {
+                held.refuse_held(&proc)?;
+            } else if held.remains()? == Remains::Something {
+                return Err(ActionError::NotWritable { path });
+            }
+            Ok(held)
         });
-        Ok(taken.await??)
+        looked.await?
     }
 
+    /// Neither the claim is left nor a pod that uses it. Pods that name a claim made anew under the name use that one; what
+    /// is left of older ones shows in the mounts and open files.
     async fn claim_is_gone(&self, order: &ReclaimOrder) -> Result<(), ActionError> {
         let claims: Api<PersistentVolumeClaim> =
             Api::namespaced(self.client.clone(), &order.claim.namespace);
         let found = answer(claims.get_opt(&order.claim.name)).await?;
-        let uid = found.and_then(|claim| claim.metadata.uid);
-        if uid.as_deref() == Some(order.claim.uid.as_str()) {
-            let text = format!("its claim {} is still there", order.claim);
-            return Err(ActionError::Changed(text));
+        match found.map(|claim| claim.metadata.uid.unwrap_or_default()) {
+            None => self.no_pod_uses(order).await,
+            Some(uid) if uid != order.claim.uid && !uid.is_empty() => Ok(()),
+            Some(_) => {
+                let text = format!("its claim {} is still there", order.claim);
+                Err(ActionError::Changed(text))
+            }
         }
-        Ok(())
     }
 
     async fn no_pod_uses(&self, order: &ReclaimOrder) -> Result<(), ActionError> {
@@ -87,19 +102,25 @@ impl Executor {
         }
     }
 
-    /// Empties the directory; one that is empty is only looked at where we may not write.
+    /// Empties the directory; one that is empty is only looked at where we may not write. Much data takes long, and a person
+    /// who keeps the volume meanwhile saves what is left.
     async fn empty(
         &self,
         held: Held,
-        path: String,
+        order: &ReclaimOrder,
         shutdown: &Shutdown,
     ) -> Result<(Held, Wiped), ActionError> {
         let may_write = self.volumes_root.is_some();
         let proc = self.host_root.join("proc");
+        let path = order.path.clone();
         let shutdown = shutdown.clone();
-        let emptying = tokio::task::spawn_blocking(move || {
+        let not_free: Arc<OnceLock<String>> = Arc::default();
+        let stopped = Arc::clone(&not_free);
+        let mut emptying = tokio::task::spawn_blocking(move || {
             let wiped = if may_write {
-                wipe(&held, &proc, &shutdown)?
+                wipe(&held, &proc, || {
+                    shutdown.has_begun() || stopped.get().is_some()
+                })?
             } else {
                 match held.remains()? {
                     Remains::Nothing => Wiped::default(),
@@ -108,13 +129,35 @@ impl Executor {
             };
             Ok((held, wiped))
         });
-        emptying.await?
+        loop {
+            let Ok(ended) = timeout(self.look_again, &mut emptying).await else {
+                if let Some(text) = self.no_longer_free(order).await {
+                    not_free.get_or_init(|| text);
+                }
+                continue;
+            };
+            return match (ended?, not_free.get()) {
+                (Err(ActionError::Wipe(WipeError::Stopped)), Some(text)) => {
+                    Err(ActionError::Changed(format!("emptying stopped: {text}")))
+                }
+                (ended, _) => ended,
+            };
+        }
+    }
+
+    /// Why it may not be emptied any further; `None` if nobody says so, as while kube-apiserver is away.
+    async fn no_longer_free(&self, order: &ReclaimOrder) -> Option<String> {
+        let found = answer(self.volumes().get_opt(&order.name)).await.ok()?;
+        let Some(volume) = found else {
+            return Some(format!("{} is gone", order.name));
+        };
+        still_released(&volume, order).err()
     }
 }
 
-fn wipe(held: &Held, proc: &Path, shutdown: &Shutdown) -> Result<Wiped, WipeError> {
+fn wipe(held: &Held, proc: &Path, stops: impl Fn() -> bool) -> Result<Wiped, WipeError> {
     held.wipe(proc, &mut |_| {
-        if shutdown.has_begun() {
+        if stops() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::fake::{ApiServer, Given};
 
-/// Three watches and what came into them.
+/// Watches and what came into them.
 struct Seen {
     watches: Watches,
     state: Arc<ClusterState>,
@@ -72,6 +72,14 @@ impl Seen {
             .any(|it| it == format!("vmberth_exporter_{line}"))
     }
 
+    /// Follows the volumes, for ever.
+    async fn volumes(&self, client: &Client) {
+        tokio::join!(
+            self.watches.follow_own(client),
+            self.watches.follow_others(client),
+        );
+    }
+
     /// Follows such an API server in the test's own time, until it came to this.
     async fn until(&self, api: &ApiServer, holds: impl Fn(&Self) -> bool) {
         let came = async {
@@ -85,7 +93,7 @@ impl Seen {
         };
         let client = api.client();
         tokio::select! {
-            () = self.watches.follow_volumes(&client) => panic!("volumes are followed for ever"),
+            () = self.volumes(&client) => panic!("volumes are followed for ever"),
             () = came => {}
         }
     }
@@ -128,9 +136,13 @@ async fn nothing_is_known_before_the_list_is_complete() {
     let first = Ok(Event::InitApply(pod("a", "Running")));
     seen.pods(vec![Ok(Event::Init), first]).await;
     assert!(seen.pod_names().is_empty());
-    assert_eq!(seen.ready.missing(), ["nodes", "persistentvolumes", "pods"]);
+    let volumes = ["persistentvolumes", "persistentvolumes_of_others"];
+    assert_eq!(
+        seen.ready.missing(),
+        ["nodes", volumes[0], volumes[1], "pods"]
+    );
     seen.pods(vec![Ok(Event::Init), Ok(Event::InitDone)]).await;
-    assert_eq!(seen.ready.missing(), ["nodes", "persistentvolumes"]);
+    assert_eq!(seen.ready.missing(), ["nodes", volumes[0], volumes[1]]);
 }
 
 #[tokio::test]
@@ -158,57 +170,125 @@ async fn interrupted_watch_keeps_what_was_known() {
     assert!(seen.shows("watch_interruptions_total{resource=\"pods\"} 2"));
 }
 
+/// Two watches make one table; those with another node's label are not even asked for.
 #[tokio::test(start_paused = true)]
 async fn volumes_are_those_with_our_label_or_our_hostname() {
     let seen = Seen::nothing();
-    let all = [
+    let others = [
         volume("foreign", "edge1.site", None),
-        volume("elsewhere", "edge2.site", Some("edge2")),
-        volume("ours", "edge1.old", Some("edge1")),
+        volume("elsewhere", "edge2.site", None),
+        json!({"metadata": {"name": "by-hand"}, "spec": {"hostPath": {"path": "/var/vd/vol3"}}}),
+        json!({"metadata": {"name": "csi"}, "spec": {"csi": {"driver": "d", "volumeHandle": "h"}}}),
     ];
-    let api = ApiServer::new(vec![listed(&all), IDLE]);
+    let own = [volume("ours", "edge1.old", Some("edge1"))];
+    let api = ApiServer::new(vec![listed(&own), listed(&others), IDLE, IDLE]);
     seen.nodes(vec![Ok(Event::Apply(node(
         "edge1.site",
         "2026-01-01T00:00:00Z",
     )))])
     .await;
-    seen.until(&api, |seen| !seen.volume_names().is_empty())
+    seen.until(&api, |seen| seen.ready.missing() == ["nodes", "pods"])
         .await;
-    assert_eq!(seen.volume_names(), ["foreign", "ours"]);
-    assert!(
-        api.requests()[0].query.contains("limit=100"),
-        "{:?}",
-        api.requests()
-    );
+    assert_eq!(seen.volume_names(), ["by-hand", "foreign", "ours"]);
+    let asked = api.requests();
+    for (asked, selector) in asked
+        .iter()
+        .zip(["vmberth.io%2Fnode%3Dedge1", "%21vmberth.io%2Fnode"])
+    {
+        assert!(asked.query.contains("limit=100"), "{asked:?}");
+        assert!(
+            asked.query.contains(&format!("labelSelector={selector}")),
+            "{asked:?}"
+        );
+    }
+}
+
+/// Of two watches of one table, neither takes away what the other one says, in whatever order they speak.
+#[tokio::test]
+async fn a_list_of_one_watch_keeps_the_volumes_of_the_other() {
+    let seen = Seen::nothing();
+    let object = |name, label| {
+        let value = volume(name, "edge1.site", label);
+        serde_json::from_value::<core::PersistentVolume>(value).unwrap()
+    };
+    seen.nodes(vec![Ok(Event::Apply(node(
+        "edge1.site",
+        "2026-01-01T00:00:00Z",
+    )))])
+    .await;
+    let list = |name, label| {
+        stream::iter(vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(object(name, label))),
+            Ok(Event::InitDone),
+        ])
+    };
+    let (own, others) = (&seen.watches.own, &seen.watches.others);
+    follow(list("a", Some("edge1")), &VOLUMES, own).await;
+    follow(list("b", None), &VOLUMES, others).await;
+    follow(list("c", Some("edge1")), &VOLUMES, own).await;
+    let mut names = seen.volume_names();
+    names.sort();
+    assert_eq!(names, ["b", "c"]);
+    // Its label is taken away: the other watch may tell first.
+    let gained = stream::iter(vec![Ok(Event::Apply(object("c", None)))]);
+    follow(gained, &VOLUMES, others).await;
+    let lost = stream::iter(vec![Ok(Event::Delete(object("c", Some("edge1"))))]);
+    follow(lost, &VOLUMES, own).await;
+    assert_eq!(seen.volume_names(), ["b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_no_label_is_not_asked_for() {
+    let mut seen = Seen::nothing();
+    let changed = Arc::clone(&seen.changed);
+    seen.state = Arc::new(ClusterState::new(&"n".repeat(64), changed));
+    seen.ready = Ready::default();
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    seen.watches = Watches::new(&seen.state, &seen.ready, &metrics);
+    let api = ApiServer::silent();
+    seen.watches.follow_own(&api.client()).await;
+    assert!(api.requests().is_empty());
+    let missing = ["nodes", "persistentvolumes_of_others", "pods"];
+    assert_eq!(seen.ready.missing(), missing);
 }
 
 #[tokio::test(start_paused = true)]
 async fn volumes_are_listed_when_the_hostname_is_known_and_again_when_it_changes() {
     let seen = Seen::nothing();
     let all = [volume("first", "a", None), volume("second", "b", None)];
-    let api = ApiServer::new(vec![listed(&all), IDLE, listed(&all), IDLE]);
+    let api = ApiServer::new(vec![listed(&all), IDLE]);
     let client = api.client();
-    assert!(
-        seen.watches
-            .follow_volumes(&client)
-            .now_or_never()
-            .is_none()
-    );
+    let follow = || seen.watches.follow_others(&client);
+    assert!(follow().now_or_never().is_none());
     assert!(api.requests().is_empty());
-    let stages = async {
-        for (hostname, expected) in [("a", "first"), ("b", "second")] {
-            seen.nodes(vec![Ok(Event::Apply(node(
-                hostname,
-                "2026-01-01T00:00:00Z",
-            )))])
-            .await;
-            while seen.volume_names() != [expected] {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+    let known = || {
+        !seen
+            .ready
+            .missing()
+            .contains(&"persistentvolumes_of_others")
+    };
+    let until = async |holds: &dyn Fn() -> bool| {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
+    let is = async |hostname| {
+        let node = node(hostname, "2026-01-01T00:00:00Z");
+        seen.nodes(vec![Ok(Event::Apply(node))]).await;
+    };
+    let stages = async {
+        is("a").await;
+        until(&|| seen.volume_names() == ["first"]).await;
+        assert!(known());
+        is("b").await;
+        // No answer yet: what is known is of the old hostname.
+        until(&|| !known()).await;
+        api.then(listed(&all));
+        api.then(IDLE);
+    };
     tokio::select! {
-        () = seen.watches.follow_volumes(&client) => panic!("volumes are followed for ever"),
+        () = follow() => panic!("volumes are followed for ever"),
         ended = tokio::time::timeout(Duration::from_secs(60), stages) => ended.unwrap(),
     }
 }
@@ -256,11 +336,19 @@ async fn api_server_that_was_away_is_heard_again() {
     ]);
     seen.nodes(vec![Ok(Event::Apply(node("a", "2026-01-01T00:00:00Z")))])
         .await;
-    let interrupted = |seen: &Seen| {
-        seen.shows("watch_interruptions_total{resource=\"persistentvolumes\"} 2")
-            && seen.shows("watch_failing{resource=\"persistentvolumes\"} 0")
+    let resource = "{resource=\"persistentvolumes_of_others\"}";
+    let interrupted = async {
+        while !(seen.shows(&format!("watch_interruptions_total{resource} 2"))
+            && seen.shows(&format!("watch_failing{resource} 0")))
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     };
-    seen.until(&api, interrupted).await;
+    let client = api.client();
+    tokio::select! {
+        () = seen.watches.follow_others(&client) => panic!("volumes are followed for ever"),
+        ended = tokio::time::timeout(Duration::from_secs(600), interrupted) => ended.unwrap(),
+    }
     assert_eq!(seen.volume_names(), ["foreign"]);
 }
 

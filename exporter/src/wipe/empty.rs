@@ -1,4 +1,4 @@
-//! Removes a tree without recursion: two directories are open at a time, however deep it is.
+//! Removes a tree without recursion: a handful of directories is open at a time, however deep it is.
 //!
 //! The way up is `..`, which is only believed if it is the very directory that was left; so a tree that is moved away
 //! meanwhile leads nowhere else.
@@ -14,7 +14,7 @@ use super::open::{self, Identity};
 
 /// Made by mkfs in the root of a file system; fsck wants it back.
 const LOST_AND_FOUND: &CStr = c"lost+found";
-/// A name of each is kept, so that this bounds our memory to a few MiB.
+/// A name of each, of 255 bytes at most, is kept, so that this bounds our memory to about 20 MiB.
 const MOST_LEVELS: usize = 65_536;
 
 /// A directory to be emptied.

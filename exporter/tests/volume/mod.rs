@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use vmberth_decide::node::cluster::ClaimRef;
 use vmberth_decide::node::facts::Device;
 use vmberth_decide::node::local_volumes::{DirectoryId, ReclaimOrder};
+use vmberth_exporter::wipe::{Held, WipeError};
 
 /// Path of the volume on its node.
 pub(crate) const PATH: &str = "/var/vd/vol0";
@@ -75,6 +76,11 @@ fn count(directory: &Path) -> u64 {
             false => 1,
         })
         .sum()
+}
+
+/// Takes the directory of the order.
+pub(crate) fn take(root: &Path, order: &ReclaimOrder) -> Result<Held, WipeError> {
+    Held::take(root, &order.path, order.directory)
 }
 
 /// The order to give back the volume below `root`, as of now.
