@@ -96,11 +96,11 @@ pub struct FileSystemVerdict {
     pub volumes: u32,
     /// Sum of capacities of PersistentVolumes on it, ours and others'.
     pub promised: u64,
-    /// Sum of the disks' virtual sizes.
+    /// Sum of the disks' sizes, each at most what its PersistentVolume promises.
     pub disk_virtual: u64,
     /// Sum of what the disks take up.
     pub disk_allocated: u64,
-    /// Free bytes after every sparse disk has grown to its size; 0 if that is more than there is.
+    /// Free bytes after every sparse disk has grown to that size; 0 if that is more than there is.
     pub free_after_promises: u64,
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Cluster {
     /// The node itself; `None` until it is known.
     pub node: Option<Node>,
-    /// Local volumes of this node, and those that say they are (label); by name.
+    /// Local volumes of this node, those that say they are (label), and those that ask for no node at all; by name.
     pub volumes: Vec<PersistentVolume>,
     /// Pods of this node; by namespace and name.
     pub pods: Vec<Pod>,
@@ -45,9 +45,9 @@ pub struct PersistentVolume {
     pub class: String,
     /// `spec.capacity.storage` in bytes.
     pub capacity: u64,
-    /// `spec.local.path`.
+    /// `spec.local.path`, or `spec.hostPath.path`.
     pub path: String,
-    /// Values of `kubernetes.io/hostname` that its node affinity asks for.
+    /// Values of `kubernetes.io/hostname` that its node affinity asks for; none if it may be of any node.
     pub hostnames: BTreeSet<String>,
     /// `status.phase`.
     pub phase: Phase,

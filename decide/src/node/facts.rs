@@ -147,7 +147,7 @@ impl Foreign {
 pub struct DiskFacts {
     /// How it is written.
     pub format: DiskFormat,
-    /// Size that the guest sees; of a format that can't be told, size of the file.
+    /// Size of the file, which is what the guest sees. Never what a header in it says: that is the guest's to write.
     pub virtual_bytes: u64,
     /// Bytes of the file system that it takes up.
     pub allocated_bytes: u64,

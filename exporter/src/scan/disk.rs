@@ -11,8 +11,6 @@ use super::read::{if_there, open_beneath, read_start};
 
 /// How qcow and qcow2 begin (QEMU, docs/interop/qcow2.rst).
 const MAGIC: [u8; 4] = *b"QFI\xfb";
-/// Where qcow2 keeps the size of the guest's disk, in eight bytes, the largest first.
-const SIZE: std::ops::Range<usize> = 24..32;
 /// Unit of `st_blocks`, whatever the file system's blocks are (stat(3type)).
 const BLOCK: u64 = 512;
 
@@ -23,18 +21,17 @@ pub(super) fn read(directory: &OwnedFd) -> io::Result<Option<DiskFacts>> {
     let Some(stat) = if_there(stat)?.filter(is_file) else {
         return Ok(None);
     };
-    let size = u64::try_from(stat.st_size).unwrap_or_default();
     // Who may not read it (mode 0660 of qemu's group), or comes while a lease is held, still knows its size.
-    let (format, virtual_bytes) = match header(directory) {
-        Ok(header) if header.starts_with(&MAGIC) => {
-            (DiskFormat::Qcow2, virtual_size(&header).unwrap_or(size))
-        }
-        Ok(_) => (DiskFormat::Raw, size),
-        Err(_) => (DiskFormat::Unknown, size),
+    let format = match start(directory) {
+        Ok(start) if start == MAGIC => DiskFormat::Qcow2,
+        Ok(_) => DiskFormat::Raw,
+        Err(_) => DiskFormat::Unknown,
     };
     Ok(Some(DiskFacts {
         format,
-        virtual_bytes,
+        // KubeVirt boots it as raw, so that every byte in it is the guest's to write: a size in a header is the guest's
+        // word, and could be any.
+        virtual_bytes: u64::try_from(stat.st_size).unwrap_or_default(),
         allocated_bytes: u64::try_from(stat.st_blocks)
             .unwrap_or_default()
             .saturating_mul(BLOCK),
@@ -47,18 +44,12 @@ fn is_file(stat: &Stat) -> bool {
 }
 
 /// The first bytes. Something else may have taken the name in the meantime: it neither blocks nor is it read.
-fn header(directory: &OwnedFd) -> io::Result<Vec<u8>> {
+fn start(directory: &OwnedFd) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let file = open_beneath(directory, DISK_FILE, flags, resolve)?;
     if !is_file(&fstat(&file)?) {
         return Err(io::Error::other("is not a file"));
     }
-    read_start(&file, SIZE.end)
-}
-
-/// Size that the guest sees, unless the file ends before it says.
-fn virtual_size(header: &[u8]) -> Option<u64> {
-    let bytes = header.get(SIZE)?.try_into().ok()?;
-    Some(u64::from_be_bytes(bytes))
+    read_start(&file, MAGIC.len())
 }

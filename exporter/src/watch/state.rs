@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 use vmberth_decide::names;
 use vmberth_decide::node::cluster::{Cluster, Node, PersistentVolume, Pod};
+use vmberth_decide::node::volumes::owners::is_of_any_node;
 
 /// Namespace and name; without namespace of a node or volume.
 pub(super) type Key = (String, String);
@@ -59,11 +60,14 @@ impl ClusterState {
         }
     }
 
-    /// A volume that says so, or that only this node can use.
+    /// A volume that says so, that only this node can use, or with a path that may be of any node: whoever makes one by
+    /// hand and forgets the node still gives away a directory of this one.
     pub(super) fn is_of_this_node(&self, volume: &PersistentVolume) -> bool {
         let hostname = self.hostname.borrow();
         let label = volume.labels.get(names::NODE_LABEL);
+        let of_any_node = is_of_any_node(volume) && !volume.path.is_empty();
         label == Some(&self.node_name)
+            || of_any_node
             || hostname
                 .as_ref()
                 .is_some_and(|it| volume.hostnames.contains(it))

@@ -27,7 +27,6 @@ pub(super) fn volume(volume: &core::PersistentVolume) -> PersistentVolume {
     let metadata = volume.metadata.clone();
     let spec = volume.spec.as_ref();
     let storage = spec.and_then(|spec| spec.capacity.as_ref()?.get("storage"));
-    let path = spec.and_then(|spec| Some(spec.local.as_ref()?.path.clone()));
     let phase = volume.status.as_ref().and_then(|it| it.phase.as_deref());
     PersistentVolume {
         name: metadata.name.unwrap_or_default(),
@@ -39,7 +38,7 @@ pub(super) fn volume(volume: &core::PersistentVolume) -> PersistentVolume {
             .and_then(|spec| spec.storage_class_name.clone())
             .unwrap_or_default(),
         capacity: storage.map_or(0, bytes),
-        path: path.unwrap_or_default(),
+        path: spec.and_then(path).unwrap_or_default(),
         hostnames: spec.map(hostnames).unwrap_or_default(),
         phase: phase_of(phase.unwrap_or_default()),
         claim: spec.and_then(|spec| spec.claim_ref.as_ref()).map(claim),
@@ -182,13 +181,28 @@ fn bytes(quantity: &Quantity) -> u64 {
     quantity::parse_bytes(&quantity.0).unwrap_or_default()
 }
 
+/// A directory of a node, be it a local volume or, as older manifests have it, one of `hostPath`.
+fn path(spec: &core::PersistentVolumeSpec) -> Option<String> {
+    let local = spec.local.as_ref().map(|it| it.path.clone());
+    local.or_else(|| Some(spec.host_path.as_ref()?.path.clone()))
+}
+
+/// None if one of the terms, any of which is enough, asks for no hostname.
 fn hostnames(spec: &core::PersistentVolumeSpec) -> BTreeSet<String> {
     let required = spec
         .node_affinity
         .as_ref()
         .and_then(|it| it.required.as_ref());
     let terms = required.iter().flat_map(|it| &it.node_selector_terms);
-    let asks = terms.flat_map(|term| term.match_expressions.iter().flatten());
+    let asked: Vec<BTreeSet<String>> = terms.map(hostnames_of).collect();
+    if asked.iter().any(BTreeSet::is_empty) {
+        return BTreeSet::new();
+    }
+    asked.into_iter().flatten().collect()
+}
+
+fn hostnames_of(term: &core::NodeSelectorTerm) -> BTreeSet<String> {
+    let asks = term.match_expressions.iter().flatten();
     asks.filter(|ask| ask.key == names::HOSTNAME_LABEL && ask.operator == "In")
         .flat_map(|ask| ask.values.iter().flatten().cloned())
         .collect()

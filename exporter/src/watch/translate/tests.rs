@@ -178,3 +178,32 @@ fn volume_is_read_whole() {
 fn phases_are_read_as_they_are_written(#[case] phase: Phase) {
     assert_eq!(phase_of(phase.as_str()), phase);
 }
+
+#[rstest]
+#[case::local(json!({"local": {"path": "/var/vd/vol3"}}), "/var/vd/vol3")]
+#[case::host_path(json!({"hostPath": {"path": "/var/vd/vol3/"}}), "/var/vd/vol3/")]
+#[case::other(json!({"csi": {"driver": "d", "volumeHandle": "h"}}), "")]
+fn path_of_a_volume(#[case] spec: Value, #[case] path: &str) {
+    let object = json!({"metadata": {"name": "v"}, "spec": spec});
+    let volume = volume(&serde_json::from_value(object).unwrap());
+    assert_eq!((volume.path.as_str(), volume.hostnames.len()), (path, 0));
+}
+
+fn asks(key: &str, operator: &str, values: &[&str]) -> Value {
+    json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]})
+}
+
+/// One term is enough, so that one without a hostname lets anybody in.
+#[rstest]
+#[case::one(json!([asks("kubernetes.io/hostname", "In", &["a"])]), &["a"])]
+#[case::two(json!([asks("kubernetes.io/hostname", "In", &["a"]), asks("kubernetes.io/hostname", "In", &["b"])]), &["a", "b"])]
+#[case::or_by_zone(json!([asks("kubernetes.io/hostname", "In", &["a"]), asks("zone", "In", &["z"])]), &[])]
+#[case::all_but_one(json!([asks("kubernetes.io/hostname", "NotIn", &["a"])]), &[])]
+#[case::none(json!([]), &[])]
+fn hostnames_of_a_volume(#[case] terms: Value, #[case] expected: &[&str]) {
+    let spec = json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}});
+    let object = json!({"metadata": {"name": "v"}, "spec": spec});
+    let volume = volume(&serde_json::from_value(object).unwrap());
+    let found: Vec<&str> = volume.hostnames.iter().map(String::as_str).collect();
+    assert_eq!(found, expected);
+}
