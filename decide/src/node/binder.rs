@@ -3,11 +3,14 @@
 //! Whatever is in use stays as it is: rebinding pulls a function from under a running pod. When it can't be told whether
 //! something is in use, it counts as used.
 
-use std::collections::BTreeSet;
+mod uses;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::{Binding, Config};
-use super::facts::{Facts, Interface, PhysicalFunction, VirtualFunction};
+use super::facts::{Facts, PhysicalFunction, VirtualFunction};
 use crate::names;
+use uses::{default_route, unreadable, use_by_host};
 
 /// What is to be done on a node, in this order, and what is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +19,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the config asks for and must not be done; each becomes part of a condition.
     pub refusals: Vec<Refusal>,
+    /// PFs whose new functions are meant for vfio-pci: no driver of the host may take them in between, since
+    /// NetworkManager configures every interface that it sees.
+    pub unprobed: BTreeSet<String>,
 }
 
 /// One change of a device.
@@ -37,6 +43,15 @@ pub enum Step {
         /// The driver that has it.
         from: Option<String>,
     },
+}
+
+impl Step {
+    /// PCI address of the device that is changed.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        let (Self::SetNumVfs { address, .. } | Self::BindVfio { address, .. }) = self;
+        address
+    }
 }
 
 /// Something that is not done.
@@ -82,6 +97,8 @@ struct View<'f> {
     /// Devices that containers hold; `None` if the kubelet could not be asked. Those of ended pods count too: nobody is
     /// worse off for waiting until the kubelet forgets them.
     held: Option<BTreeSet<&'f str>>,
+    /// Devices that it may hand out, and so keeps book of.
+    advertised: BTreeSet<&'f str>,
 }
 
 impl<'f> View<'f> {
@@ -93,7 +110,16 @@ impl<'f> View<'f> {
                 .flat_map(|container| container.devices.values());
             devices.flatten().map(String::as_str).collect()
         });
-        Self { facts, held }
+        let kubelet = facts.kubelet.iter();
+        let advertised = kubelet.flat_map(|kubelet| kubelet.allocatable.values());
+        Self {
+            facts,
+            held,
+            advertised: advertised
+                .flat_map(BTreeMap::keys)
+                .map(String::as_str)
+                .collect(),
+        }
     }
 
     fn physical_function(&self, name: &str) -> Result<&'f PhysicalFunction, &'static str> {
@@ -123,6 +149,9 @@ impl<'f> View<'f> {
                         from: pf.num_vfs,
                         to: binding.num_vfs,
                     });
+                    if binding.vfio {
+                        plan.unprobed.insert(pf.address.clone());
+                    }
                     // Its functions are others after that: they are bound in the next round.
                     return;
                 }
@@ -142,7 +171,7 @@ impl<'f> View<'f> {
                 "{wanted} functions are wanted, the card can have {total}: lower numVFs"
             ));
         }
-        if let Some(reason) = default_route(pf) {
+        if let Some(reason) = default_route(pf).or_else(|| unreadable(self.facts, pf)) {
             return Some(reason);
         }
         if let Some(interface) = pf.interfaces.iter().find(|interface| interface.enslaved) {
@@ -156,7 +185,16 @@ impl<'f> View<'f> {
                 "the kubelet does not answer, so nobody knows which of its {now} functions are in use; {wanted} are wanted"
             ));
         }
-        let (vf, reason) = pf.vfs.iter().find_map(|vf| Some((vf, self.use_of(vf)?)))?;
+        let read = pf.vfs.iter().filter(|vf| vf.index < now).count();
+        if u32::try_from(read).is_ok_and(|read| read < now) {
+            return Some(format!(
+                "{wanted} functions are wanted, it has {now}, and only {read} of them can be read, so nobody knows which are in use"
+            ));
+        }
+        let (vf, reason) = pf.vfs.iter().find_map(|vf| {
+            let reason = self.use_of(vf).or_else(|| self.use_beside_kubelet(vf))?;
+            Some((vf, reason))
+        })?;
         Some(format!(
             "{wanted} functions are wanted, it has {now}, and they can only be changed together: {} {reason}",
             vf.address
@@ -174,7 +212,7 @@ impl<'f> View<'f> {
             return;
         }
         let count = wanted.len();
-        if let Some(reason) = default_route(pf) {
+        if let Some(reason) = default_route(pf).or_else(|| unreadable(self.facts, pf)) {
             plan.refuse(&pf.address, reason);
         } else if self.held.is_none() {
             plan.refuse(
@@ -225,41 +263,20 @@ impl<'f> View<'f> {
         if held.contains(vf.address.as_str()) {
             return Some("is held by a container: delete its pod first".to_owned());
         }
-        vf.interfaces.iter().find_map(|interface| {
-            let (what, mend) = use_of_interface(interface)?;
-            let name = &interface.name;
-            Some(format!("is in use: {name} {what}: {mend}{name}"))
+        use_by_host(vf)
+    }
+
+    /// A process of the node may have a function on vfio-pci open; only of one that the kubelet keeps book of it is known
+    /// that no pod has it.
+    fn use_beside_kubelet(&self, vf: &VirtualFunction) -> Option<String> {
+        let is_on_vfio = vf.driver.as_deref() == Some(names::VFIO_DRIVER);
+        (is_on_vfio && !self.advertised.contains(vf.address.as_str())).then(|| {
+            format!(
+                "may be in use: it is on vfio-pci and not advertised: restart the device plugin, or dpdk-devbind.py -u {}",
+                vf.address
+            )
         })
     }
-}
-
-/// Why an interface counts as used, and the command that ends it.
-fn use_of_interface(interface: &Interface) -> Option<(&'static str, &'static str)> {
-    if interface.default_route {
-        Some(("carries the default route", "move the route off "))
-    } else if interface.enslaved {
-        Some((
-            "is part of a bond, bridge or team",
-            "ip link set nomaster dev ",
-        ))
-    } else if interface.routed {
-        Some(("has routes", "ip address flush dev "))
-    } else if interface.up {
-        Some(("is up", "ip link set down dev "))
-    } else {
-        None
-    }
-}
-
-fn default_route(pf: &PhysicalFunction) -> Option<String> {
-    let interface = pf
-        .interfaces
-        .iter()
-        .find(|interface| interface.default_route)?;
-    Some(format!(
-        "the node's default route goes through {}: it is left alone",
-        interface.name
-    ))
 }
 
 #[cfg(test)]

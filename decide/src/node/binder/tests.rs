@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rstest::rstest;
 
 use super::*;
-use crate::node::facts::{ContainerDevices, IommuGroup, KubeletFacts};
+use crate::node::facts::{Area, ContainerDevices, Interface, IommuGroup, KubeletFacts, Problem};
 
 const PF: &str = "0000:3b:00.0";
 
@@ -73,6 +73,13 @@ fn holding(index: u32) -> KubeletFacts {
     }
 }
 
+/// The kubelet keeps book of every function.
+fn advertised(facts: &mut Facts) {
+    let devices = (0..8).map(|index| (address(index), BTreeSet::new()));
+    let devices = BTreeMap::from([("r".to_owned(), devices.collect())]);
+    facts.kubelet.as_mut().unwrap().allocatable = devices;
+}
+
 fn bound(facts: &mut Facts) {
     for vf in &mut facts.functions[0].vfs {
         vf.driver = Some("vfio-pci".to_owned());
@@ -125,10 +132,57 @@ fn default_driver_is_left_alone() {
 fn unused_functions_may_become_others() {
     let mut facts = facts(4);
     bound(&mut facts);
+    advertised(&mut facts);
     let plan = planned(&facts, binding(8));
     let (from, to) = (4, 8);
     let address = PF.to_owned();
     assert_eq!(plan.steps, [Step::SetNumVfs { address, from, to }]);
+}
+
+#[rstest]
+#[case::for_vms(true, &[PF])]
+#[case::for_the_host(false, &[])]
+fn drivers_of_the_host_are_kept_from_functions_for_vms(
+    #[case] vfio: bool,
+    #[case] expected: &[&str],
+) {
+    let binding = Binding { vfio, ..binding(4) };
+    let plan = planned(&facts(0), binding);
+    assert_eq!(plan.steps.len(), 1);
+    assert!(plan.unprobed.iter().eq(expected.iter()), "{plan:?}");
+}
+
+#[test]
+fn function_without_driver_and_interface_is_bound() {
+    let mut facts = facts(1);
+    facts.functions[0].vfs[0].driver = None;
+    facts.functions[0].vfs[0].interfaces.clear();
+    assert_eq!(planned(&facts, binding(1)).steps.len(), 1);
+}
+
+#[rstest]
+#[case::routes(Area::Functions, "/proc/1/net/route", 0)]
+#[case::the_card(Area::Functions, "/sys/bus/pci/devices/0000:3b:00.0/sriov_numvfs", 0)]
+#[case::one_function(Area::Functions, "/sys/bus/pci/devices/0000:3b:02.1/net", 0)]
+#[case::another_card(Area::Functions, "/sys/bus/pci/devices/0000:af:00.0/class", 2)]
+#[case::another_subject(Area::Volumes, "/var/vd", 2)]
+fn card_of_which_something_cannot_be_read_is_left_alone(
+    #[case] area: Area,
+    #[case] path: &str,
+    #[case] bound: usize,
+) {
+    let mut facts = facts(2);
+    facts.problems.push(Problem {
+        area,
+        path: path.to_owned(),
+        reason: "I/O error".to_owned(),
+    });
+    let plan = planned(&facts, binding(2));
+    assert_eq!(plan.steps.len(), bound, "{plan:?}");
+    let told = plan.refusals.iter().any(|it| it.reason.contains(path));
+    assert_eq!(told, bound == 0, "{plan:?}");
+    let count = planned(&facts, binding(4)).steps;
+    assert_eq!(count.len(), bound.min(1), "{count:?}");
 }
 
 #[test]
@@ -159,6 +213,16 @@ fn first_interface(facts: &mut Facts) -> &mut Interface {
 #[case::kubelet_silent_on_vfio(
     |f: &mut Facts| { bound(f); f.kubelet = None; },
     "the kubelet does not answer"
+)]
+#[case::on_vfio_and_not_advertised(bound, "it is on vfio-pci and not advertised")]
+#[case::held_though_advertised(
+    |f: &mut Facts| { f.kubelet = Some(holding(1)); advertised(f); bound(f); },
+    "02.1 is held by a container"
+)]
+#[case::interface_out_of_sight(|f: &mut Facts| f.functions[0].vfs[0].interfaces.clear(), "iavf has it and no interface")]
+#[case::function_that_cannot_be_read(
+    |f: &mut Facts| { f.functions[0].vfs.pop(); },
+    "it has 2, and only 1 of them can be read"
 )]
 fn number_of_functions_is_left_alone(#[case] change: fn(&mut Facts), #[case] expected: &str) {
     let mut facts = facts(2);
@@ -195,6 +259,20 @@ fn number_of_functions_is_left_alone(#[case] change: fn(&mut Facts), #[case] exp
 #[case::a_card_of_its_own(
     |f: &mut Facts| f.functions.push(PhysicalFunction { address: address(0), ..PhysicalFunction::default() }),
     "not a virtual function",
+    1
+)]
+#[case::another_network_namespace(
+    |f: &mut Facts| f.functions[0].vfs[0].interfaces.clear(),
+    "iavf has it and no interface of it is seen",
+    1
+)]
+#[case::igb_uio(
+    |f: &mut Facts| {
+        let vf = &mut f.functions[0].vfs[0];
+        vf.driver = Some("igb_uio".to_owned());
+        vf.interfaces.clear();
+    },
+    "dpdk-devbind.py -u 0000:3b:02.0",
     1
 )]
 fn function_is_left_alone(
