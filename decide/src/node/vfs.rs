@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assess::{Holder, PoolVerdict, VfReason, VfVerdict};
 use super::cluster::Cluster;
 use super::config::{Config, VfPool};
-use super::facts::{Facts, Interface, IommuGroup, KubeletFacts, PhysicalFunction, VirtualFunction};
+use super::facts::{
+    Area, Facts, Interface, IommuGroup, KubeletFacts, PhysicalFunction, VirtualFunction,
+};
 use crate::names;
 
 /// Drivers that leave the devices of a group to VMs: they do no DMA of their own (linux,
@@ -33,6 +35,10 @@ pub fn verdicts(
             .as_ref()
             .map_or_else(BTreeMap::new, |kubelet| holders(kubelet, cluster)),
         pools: &config.vf_pools,
+        is_readable: facts
+            .problems
+            .iter()
+            .all(|problem| !matches!(problem.area, Area::Functions | Area::Kubelet)),
     };
     let mut vfs: Vec<VfVerdict> = facts
         .functions
@@ -117,6 +123,9 @@ struct Node<'f> {
     kubelet: Option<&'f KubeletFacts>,
     holders: BTreeMap<&'f str, Holder>,
     pools: &'f [VfPool],
+    /// Everything about functions could be read: only then it is said that the device plugin advertises too few or too
+    /// many, since its restart would mend nothing else.
+    is_readable: bool,
 }
 
 impl Node<'_> {
@@ -169,14 +178,14 @@ impl Node<'_> {
             advertised.into_iter().flat_map(BTreeMap::keys).collect();
         let members = || vfs.iter().filter(|vf| vf.pool.as_deref() == Some(resource));
         let unadvertised: BTreeSet<&String> = members()
-            .filter(|vf| is_only_unadvertised(vf))
+            .filter(|vf| self.is_readable && is_only_unadvertised(vf))
             .map(|vf| &vf.address)
             .collect();
         let node = self.cluster.node.as_ref();
         let allocatable = node.and_then(|node| node.allocatable.get(resource));
         let stale = advertised
             .iter()
-            .filter(|id| !on_vfio.contains(id.as_str()));
+            .filter(|id| self.is_readable && !on_vfio.contains(id.as_str()));
         PoolVerdict {
             resource: resource.to_owned(),
             discovered: count(members()),

@@ -39,12 +39,16 @@ fn of_pool(
 ) -> Vec<(&'static str, String)> {
     let mut advice = Vec::new();
     let resource = &pool.resource;
-    let waiting = pool.unadvertised.len();
+    let certain = !assessment.findings.iter().any(|finding| {
+        finding.kind == ConditionKind::DevicePluginInSync && finding.status == Status::Unknown
+    });
+    let known = |devices: &[String]| if certain { devices.len() } else { 0 };
+    let waiting = known(&pool.unadvertised);
     if waiting > 0 {
         let told = format!("{waiting} VFs on vfio-pci are not advertised as {resource}: {restart}");
         advice.push(("FunctionsNotAdvertised", told));
     }
-    let stale = pool.stale.len();
+    let stale = known(&pool.stale);
     if stale > 0 {
         let which = listed(&pool.stale);
         let told = format!(

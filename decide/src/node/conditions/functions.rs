@@ -72,9 +72,7 @@ fn gone(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
 }
 
 fn stale(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
-    // Of functions that can't be read, nobody can say that they are not there.
-    let readable = seen.problems(Area::Functions).is_none();
-    (readable && !pool.stale.is_empty()).then(|| {
+    (is_readable(seen) && !pool.stale.is_empty()).then(|| {
         format!(
             "{} of {} devices of {} are advertised, but gone or not on vfio-pci, and a VM would fail with them: {}",
             pool.stale.len(),
@@ -85,8 +83,8 @@ fn stale(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
     })
 }
 
-fn unadvertised(_: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
-    (!pool.unadvertised.is_empty()).then(|| {
+fn unadvertised(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
+    (is_readable(seen) && !pool.unadvertised.is_empty()).then(|| {
         format!(
             "{} of {} functions of {} are good for VMs but not advertised, restart the device plugin: {}",
             pool.unadvertised.len(),
@@ -95,6 +93,11 @@ fn unadvertised(_: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
             listed(&pool.unadvertised)
         )
     })
+}
+
+/// Of functions that can't be read, nobody can say what should be advertised.
+fn is_readable(seen: &Seen<'_>) -> bool {
+    seen.problems(Area::Functions).is_none() && seen.problems(Area::Kubelet).is_none()
 }
 
 fn refusals(seen: &Seen<'_>) -> Option<String> {

@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::node::cluster::{Node as ApiNode, Pod};
-use crate::node::facts::ContainerDevices;
+use crate::node::facts::{ContainerDevices, Problem};
 
 const RESOURCE: &str = "intel.com/intel_sriov_vm";
 const VF: &str = "0000:3b:02.0";
@@ -261,6 +261,14 @@ fn function_belongs_to_the_first_pool_that_selects_it() {
     assert_eq!((pools[0].discovered, pools[1].discovered), (1, 0));
 }
 
+fn unreadable(facts: &mut Facts) {
+    facts.problems.push(Problem {
+        area: Area::Functions,
+        path: "/sys/bus/pci/devices/0000:3b:00.1/class".to_owned(),
+        reason: "I/O error".to_owned(),
+    });
+}
+
 #[test]
 fn functions_beyond_their_number_are_not_there() {
     let mut facts = facts();
@@ -293,6 +301,12 @@ fn functions_beyond_their_number_are_not_there() {
 )]
 #[case::gone(|facts: &mut Facts| facts.functions.clear(), &[], &[VF])]
 #[case::kubelet_silent(|facts: &mut Facts| facts.kubelet = None, &[], &[])]
+#[case::gone_or_unreadable(|facts: &mut Facts| { facts.functions.clear(); unreadable(facts); }, &[], &[])]
+#[case::waits_or_else_is_unreadable(
+    |facts: &mut Facts| { facts.kubelet = Some(kubelet(&[])); unreadable(facts); },
+    &[],
+    &[]
+)]
 fn what_differs_from_the_kubelet(
     #[case] change: fn(&mut Facts),
     #[case] unadvertised: &[&str],
