@@ -3,7 +3,7 @@
 //! Written by the exporter of that node, by server-side apply and only when something changed; read by people, the
 //! extender, the webhook and `kubectl vmberth`. The schema of the CustomResourceDefinition is made from these types, so
 //! their documentation is what `kubectl explain` says. Lists are atomic and numbers are rounded, so that the object stays
-//! small and a guest that writes to its disk makes no write here: exact values are in the exporter's metrics.
+//! small and a guest that writes to its disk makes few writes here: exact values are in the exporter's metrics.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub struct Summary {
     pub pages_1_gi: String,
     /// Bytes free for new disks, of all file systems, after every promise is kept: `120Gi`.
     pub disk_free: String,
+    /// True if every condition is good, False if one is not, Unknown if one can't be told and none is bad.
+    #[serde(default)]
+    pub ready: String,
 }
 
 /// A directory that backs a local volume, or could.
@@ -154,11 +157,11 @@ pub struct FileSystem {
     pub kind: String,
     /// All bytes, in multiples of 64 MiB.
     pub size_bytes: u64,
-    /// Free bytes, in multiples of 64 MiB.
+    /// Free bytes, in multiples of 64 MiB, as they were when they last moved by more than a hundredth of the size.
     pub free_bytes: u64,
     /// Sum of the capacities of PersistentVolumes on it.
     pub promised_bytes: u64,
-    /// Free bytes after every sparse disk has grown to its size, in multiples of 64 MiB.
+    /// Free bytes after every sparse disk has grown to its size; in such multiples and moves too.
     pub free_after_promises_bytes: u64,
     /// It can't be written to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -29,7 +29,7 @@ use vmberth_decide::node::assess::ConditionKind;
 pub struct NoWishes {}
 
 /// Columns of `kubectl get`: name, field of the summary, what it says.
-const TOTALS: [(&str, &str, &str); 5] = [
+const TOTALS: [(&str, &str, &str); 6] = [
     ("Volumes", "volumes", "Free and all local volumes."),
     ("VFs", "vfs", "Free and all virtual functions."),
     ("2Mi", "pages2Mi", "Free and all huge pages of 2Mi."),
@@ -39,16 +39,17 @@ const TOTALS: [(&str, &str, &str); 5] = [
         "diskFree",
         "Bytes free for new disks after every promise is kept.",
     ),
+    ("Ready", "ready", "Every condition is good."),
 ];
 
-/// Columns: name, condition, 1 if it is shown with `-o wide` only.
-const CONDITIONS: [(&str, ConditionKind, i32); 6] = [
-    ("Ready", ConditionKind::VolumesHealthy, 0),
-    ("Disk-Pressure", ConditionKind::DiskPressure, 1),
-    ("Plugin-In-Sync", ConditionKind::DevicePluginInSync, 1),
-    ("Pages-In-Sync", ConditionKind::HugePagesInSync, 1),
-    ("PVs-In-Sync", ConditionKind::PvsInSync, 1),
-    ("VMs-Can-Run", ConditionKind::VirtualizationReady, 1),
+/// Columns that are shown with `-o wide` only: name, condition.
+const CONDITIONS: [(&str, ConditionKind); 6] = [
+    ("Volumes-Healthy", ConditionKind::VolumesHealthy),
+    ("Disk-Pressure", ConditionKind::DiskPressure),
+    ("Plugin-In-Sync", ConditionKind::DevicePluginInSync),
+    ("Pages-In-Sync", ConditionKind::HugePagesInSync),
+    ("PVs-In-Sync", ConditionKind::PvsInSync),
+    ("VMs-Can-Run", ConditionKind::VirtualizationReady),
 ];
 
 /// The CustomResourceDefinition, as the chart ships it.
@@ -78,17 +79,12 @@ fn columns() -> Vec<CustomResourceColumnDefinition> {
     let totals = TOTALS.map(|(name, field, says)| {
         text(name, format!(".status.summary.{field}"), says.to_owned(), 0)
     });
-    let conditions = CONDITIONS.map(|(name, kind, priority)| {
+    let conditions = CONDITIONS.map(|(name, kind)| {
         let path = format!(
             ".status.conditions[?(@.type==\"{}\")].status",
             kind.as_str()
         );
-        text(
-            name,
-            path,
-            format!("Condition {}.", kind.as_str()),
-            priority,
-        )
+        text(name, path, format!("Condition {}.", kind.as_str()), 1)
     });
     let age = CustomResourceColumnDefinition {
         name: "Age".to_owned(),

@@ -1,7 +1,11 @@
 //! An assessment as the cluster sees it.
 //!
-//! What changes while guests write is rounded, so that it makes no write to the API server. An object stays under 16 KiB
-//! in all: when names are too long for that, what can be read elsewhere is left out, least needed first.
+//! What changes while guests write is rounded, and stays until it moved far enough (`still.rs`), so that it makes few writes
+//! to the API server. An object stays under 16 KiB in all: when names are too long for that, what can be read elsewhere is
+//! left out, least needed first.
+
+mod still;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -12,8 +16,7 @@ use super::conditions::carry;
 use super::conditions::words::cut;
 use super::facts::{MachineFacts, PhysicalFunction};
 use super::vfs::link;
-use crate::inventory::{self, GRAIN, NodeInventoryStatus, Summary, VfGroup, VolumeState};
-use crate::quantity::format_bytes;
+use crate::inventory::{self, GRAIN, NodeInventoryStatus, VfGroup};
 
 /// Bytes of a status: what is left of 16 KiB is for metadata and managedFields.
 const STATUS_LIMIT: usize = 14 << 10;
@@ -31,12 +34,14 @@ pub fn status(
     before: Option<&NodeInventoryStatus>,
     now: &str,
 ) -> NodeInventoryStatus {
+    let file_systems: Vec<_> = assessment.file_systems.iter().map(file_system).collect();
+    let file_systems = still::file_systems(file_systems, before);
     let before = before.map_or(&[][..], |before| &before.conditions);
     let status = NodeInventoryStatus {
         hostname: assessment.hostname.clone(),
-        summary: summary(assessment),
+        summary: summary::of(assessment, &file_systems),
         volumes: assessment.volumes.iter().map(volume).collect(),
-        file_systems: assessment.file_systems.iter().map(file_system).collect(),
+        file_systems,
         physical_functions: assessment.functions.iter().map(physical_function).collect(),
         vf_pools: assessment
             .pools
@@ -94,41 +99,6 @@ fn size(status: &NodeInventoryStatus) -> usize {
     serde_json::to_vec(status).map_or(0, |written| written.len())
 }
 
-fn summary(assessment: &Assessment) -> Summary {
-    let volumes = &assessment.volumes;
-    let available = volumes
-        .iter()
-        .filter(|volume| volume.state == VolumeState::Available)
-        .count();
-    let sum = |count: fn(&PoolVerdict) -> u32| {
-        assessment
-            .pools
-            .iter()
-            .map(|pool| u64::from(count(pool)))
-            .sum::<u64>()
-    };
-    let pages = |name: &str| {
-        let pages = assessment.pages.iter().find(|pages| pages.name == name);
-        pages.map_or_else(
-            || "0/0".to_owned(),
-            |pages| format!("{}/{}", pages.free, pages.total),
-        )
-    };
-    let free = assessment
-        .file_systems
-        .iter()
-        .fold(0_u64, |sum, file_system| {
-            sum.saturating_add(down(file_system.free_after_promises))
-        });
-    Summary {
-        volumes: format!("{available}/{}", volumes.len()),
-        vfs: format!("{}/{}", sum(|pool| pool.free), sum(|pool| pool.discovered)),
-        pages_2_mi: pages("2Mi"),
-        pages_1_gi: pages("1Gi"),
-        disk_free: in_whole_units(free),
-    }
-}
-
 fn volume(verdict: &VolumeVerdict) -> inventory::Volume {
     let directory = verdict.directory.as_ref();
     let disk = directory.and_then(|directory| directory.disk.as_ref());
@@ -158,7 +128,7 @@ fn file_system(verdict: &FileSystemVerdict) -> inventory::FileSystem {
         kind: facts.kind.clone(),
         size_bytes: down(facts.size),
         free_bytes: down(facts.free),
-        promised_bytes: verdict.promised,
+        promised_bytes: whole(verdict.promised),
         free_after_promises_bytes: down(verdict.free_after_promises),
         read_only: facts.read_only,
     }
@@ -233,14 +203,14 @@ fn ranges(indexes: &[u32]) -> String {
 fn huge_pages(pages: &PageVerdict) -> inventory::HugePages {
     let cell = |(&numa_node, cell): (&u32, &super::facts::CellPages)| inventory::CellPages {
         numa_node,
-        total: cell.total,
-        free: cell.free,
+        total: whole(cell.total),
+        free: whole(cell.free),
     };
     inventory::HugePages {
         size: pages.name.clone(),
-        total: pages.total,
-        free: pages.free,
-        advertised: pages.advertised,
+        total: whole(pages.total),
+        free: whole(pages.free),
+        advertised: whole(pages.advertised),
         numa_nodes: pages.cells.iter().map(cell).collect(),
     }
 }
@@ -260,27 +230,22 @@ fn machine(facts: &MachineFacts) -> inventory::Machine {
     }
 }
 
-/// What is free is never said to be more than it is.
+/// Rounding never makes what is free more than it is.
 fn down(bytes: u64) -> u64 {
+    let bytes = whole(bytes);
     bytes - bytes % GRAIN
 }
 
 /// What is taken is never said to be less than it is.
 fn up(bytes: u64) -> u64 {
-    bytes
-        .checked_next_multiple_of(GRAIN)
-        .unwrap_or(u64::MAX - u64::MAX % GRAIN)
+    let up = bytes.checked_next_multiple_of(GRAIN);
+    up.filter(|up| whole(*up) == *up)
+        .unwrap_or_else(|| down(u64::MAX))
 }
 
-/// In whole Gi where there are some: a column is read by people.
-fn in_whole_units(bytes: u64) -> String {
-    const GI: u64 = 1 << 30;
-    let whole = if bytes >= GI {
-        bytes - bytes % GI
-    } else {
-        bytes
-    };
-    format_bytes(whole)
+/// The API server takes no integer above this (format int64): one would refuse the whole status.
+fn whole(number: u64) -> u64 {
+    number.min(i64::MAX.unsigned_abs())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 
+use super::summary::in_whole_units;
 use super::*;
+use crate::inventory::{Summary, VolumeState};
 use crate::node::assess::{ConditionKind, Finding, Holder, Status, VfReason};
 use crate::node::cluster::ClaimRef;
 use crate::node::facts::{
@@ -24,12 +26,17 @@ fn indexes_are_written_as_ranges(#[case] indexes: &[u32], #[case] expected: &str
     assert_eq!(ranges(indexes), expected);
 }
 
+/// Of an int64, in whole grains.
+const MOST: u64 = i64::MAX.unsigned_abs() / GRAIN * GRAIN;
+
 #[rstest]
 #[case::nothing(0, 0, 0)]
 #[case::less_than_a_grain(1, 0, GRAIN)]
 #[case::a_grain(GRAIN, GRAIN, GRAIN)]
 #[case::more_than_a_grain(GRAIN + 1, GRAIN, 2 * GRAIN)]
-#[case::most(u64::MAX, u64::MAX - u64::MAX % GRAIN, u64::MAX - u64::MAX % GRAIN)]
+#[case::most(u64::MAX, MOST, MOST)]
+#[case::most_of_the_api(MOST, MOST, MOST)]
+#[case::more_than_most_of_the_api(MOST + 1, MOST, MOST)]
 fn bytes_are_rounded(#[case] bytes: u64, #[case] free: u64, #[case] taken: u64) {
     assert_eq!((down(bytes), up(bytes)), (free, taken));
 }
@@ -126,9 +133,79 @@ fn summary_is_for_people() {
         pages_2_mi: "500/1024".to_owned(),
         pages_1_gi: "0/0".to_owned(),
         disk_free: "120Gi".to_owned(),
+        ready: "Unknown".to_owned(),
     };
     assert_eq!(status(&assessment, None, NOW).summary, expected);
     assert_eq!(in_whole_units(640 << 20), "640Mi");
+}
+
+/// The API server refuses a status with a larger one, all of it.
+#[test]
+fn integers_are_no_larger_than_the_api_takes() {
+    let largest = u64::MAX;
+    let mut volume = bound(0, "x", largest);
+    volume
+        .directory
+        .as_mut()
+        .unwrap()
+        .disk
+        .as_mut()
+        .unwrap()
+        .virtual_bytes = largest;
+    let file_system = FileSystemVerdict {
+        facts: FileSystemFacts {
+            size: largest,
+            free: largest,
+            ..FileSystemFacts::default()
+        },
+        promised: largest,
+        free_after_promises: largest,
+        ..FileSystemVerdict::default()
+    };
+    let pages = PageVerdict {
+        total: largest,
+        free: largest,
+        advertised: largest,
+        cells: [(
+            0,
+            CellPages {
+                total: largest,
+                free: largest,
+            },
+        )]
+        .into(),
+        ..PageVerdict::default()
+    };
+    let assessment = Assessment {
+        volumes: vec![volume],
+        file_systems: vec![file_system],
+        pages: vec![pages],
+        ..Assessment::default()
+    };
+    let written = serde_json::to_string(&status(&assessment, None, NOW)).unwrap();
+    let numbers = written.split(|c: char| !c.is_ascii_digit());
+    let numbers: Vec<u64> = numbers.filter_map(|number| number.parse().ok()).collect();
+    assert!(numbers.len() > 9, "{written}");
+    // Those of summary.huge pages are text.
+    let number = |key: &str| {
+        let (_, rest) = written.split_once(&format!("\"{key}\":")).unwrap();
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()
+            .unwrap()
+            .parse::<i64>()
+    };
+    for key in [
+        "diskBytes",
+        "sizeBytes",
+        "freeBytes",
+        "promisedBytes",
+        "freeAfterPromisesBytes",
+        "total",
+        "free",
+        "advertised",
+    ] {
+        assert!(number(key).is_ok(), "{key}: {written}");
+    }
 }
 
 #[test]
@@ -297,6 +374,36 @@ fn names_of_persistent_volumes_go_first() {
             && volume.claim.is_some()
             && volume.virtual_machine.is_some()
     }));
+}
+
+#[rstest]
+#[case::well(&[], "True")]
+#[case::disk_pressure(&[(ConditionKind::DiskPressure, Status::True)], "False")]
+#[case::one_of_the_others(&[(ConditionKind::HugePagesInSync, Status::False)], "False")]
+#[case::one_is_unknown(&[(ConditionKind::DiskPressure, Status::Unknown)], "Unknown")]
+#[case::bad_counts_before_unknown(
+    &[(ConditionKind::VolumesHealthy, Status::Unknown), (ConditionKind::PvsInSync, Status::False)],
+    "False"
+)]
+fn ready_is_all_conditions(#[case] changes: &[(ConditionKind, Status)], #[case] expected: &str) {
+    let finding = |kind| {
+        let good = match kind {
+            ConditionKind::DiskPressure => Status::False,
+            _ => Status::True,
+        };
+        let change = changes.iter().find(|(changed, _)| *changed == kind);
+        Finding {
+            kind,
+            status: change.map_or(good, |(_, status)| *status),
+            reason: "Any",
+            message: String::new(),
+        }
+    };
+    let assessment = Assessment {
+        findings: ConditionKind::ALL.map(finding).to_vec(),
+        ..Assessment::default()
+    };
+    assert_eq!(status(&assessment, None, NOW).summary.ready, expected);
 }
 
 #[test]
