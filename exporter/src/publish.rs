@@ -2,6 +2,7 @@
 //! last. A node on which nothing changes makes no write, restarts of the agent included.
 
 mod backoff;
+mod guests;
 
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use backoff::Backoff;
 pub const FIELD_MANAGER: &str = "vmberth-exporter";
 /// A burst of changes is one write.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
+/// What only guests move, such as free pages while one boots, is written this seldom.
+const BETWEEN_NUMBERS: Duration = Duration::from_secs(60);
 /// How often the object is read again: somebody may have deleted or edited it.
 const READ_AGAIN: Duration = Duration::from_secs(600);
 /// Longest time of one request: a round must not wait for an API server that is away.
@@ -47,6 +50,8 @@ pub enum Published {
     Written,
     /// Not now; again after so long, even if nothing changes.
     Later(Duration),
+    /// The API server has it but for numbers that guests move; those follow after so long.
+    Near(Duration),
 }
 
 /// What the API server has, as far as we know.
@@ -145,22 +150,33 @@ impl Publisher {
             self.read(node).await?;
             self.read = Some((now, node.uid.clone()));
         }
-        let status = match &self.there {
+        let (status, is_near) = match &self.there {
             There::Object(accepted) => {
                 let status = status(Some(&accepted.sent));
                 if status == accepted.sent {
                     return Ok(Published::Unchanged);
                 }
-                status
+                let is_near = guests::only_they_differ(&status, &accepted.sent);
+                (status, is_near)
             }
-            There::Unread | There::Nothing => status(None),
+            There::Unread | There::Nothing => (status(None), false),
+        };
+        let between = if is_near {
+            BETWEEN_NUMBERS
+        } else {
+            BETWEEN_WRITES
         };
         let since = self.written.map(|at| now.duration_since(at));
         if let Some(wait) = since
-            .and_then(|since| BETWEEN_WRITES.checked_sub(since))
+            .and_then(|since| between.checked_sub(since))
             .filter(|it| !it.is_zero())
         {
-            return Ok(Published::Later(wait));
+            let later = if is_near {
+                Published::Near
+            } else {
+                Published::Later
+            };
+            return Ok(later(wait));
         }
         self.written = Some(now);
         let written = self.write(node, status).await;

@@ -1,6 +1,6 @@
 use prometheus::{Registry, TextEncoder};
 use serde_json::{Value, json};
-use vmberth_decide::inventory::Condition;
+use vmberth_decide::inventory::{Condition, HugePages};
 
 use super::*;
 use crate::fake::{ApiServer, Given};
@@ -278,4 +278,35 @@ async fn node_that_is_made_anew_gets_an_inventory_of_its_own_at_once() {
         run.bodies()[2]["metadata"]["ownerReferences"][0]["uid"],
         "u2"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn guests_that_boot_are_one_write_a_minute() {
+    let stored = || inventory("u1", Some(&status("x")));
+    let mut run = Run::with(vec![stored(), stored(), stored(), stored()]);
+    let with = |hostname: &str, free| {
+        let mut status = status(hostname);
+        let pages = HugePages {
+            free,
+            ..HugePages::default()
+        };
+        status.huge_pages = vec![pages];
+        status
+    };
+    let (publisher, node) = (&mut run.publisher, node());
+    let first = publisher.round(&node, |_| with("a", 0)).await;
+    assert_eq!(first, Published::Written);
+    for free in 1..60 {
+        tokio::time::advance(SECOND).await;
+        let published = publisher.round(&node, |_| with("a", free)).await;
+        let left = SECOND * (60 - u32::try_from(free).unwrap());
+        assert_eq!(published, Published::Near(left));
+    }
+    tokio::time::advance(SECOND).await;
+    let minute = publisher.round(&node, |_| with("a", 60)).await;
+    assert_eq!(minute, Published::Written);
+    tokio::time::advance(SECOND).await;
+    let more = publisher.round(&node, |_| with("b", 61)).await;
+    assert_eq!(more, Published::Written, "something else changed");
+    assert_eq!(run.lines().len(), 4);
 }
