@@ -5,13 +5,16 @@
 
 mod device;
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use vmberth_decide::names::VFIO_DRIVER;
 use vmberth_decide::node::binder::Step;
 
-use device::{Device, settles, write};
+use device::{Device, failed, settles, write};
+
+/// Whether the kernel offers the new functions of a PF to drivers (linux, Documentation/ABI/testing/sysfs-bus-pci).
+const AUTOPROBE: &str = "sriov_drivers_autoprobe";
 
 /// Why a step was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -73,16 +76,17 @@ pub enum SysfsError {
     },
 }
 
-/// Carries out one step below `root`, where the host's root is seen with `/sys` writable. Blocks for a second at most if the
-/// kernel does not do as it is told.
+/// Carries out one step below `root`, where the host's root is seen with `/sys` writable. New functions get the drivers that
+/// are theirs unless `unprobed`. Waits a few seconds at most for the kernel to do as it is told; a write itself may block for
+/// as long as a driver likes.
 ///
 /// # Errors
 /// If the device is not as the plan saw it, or does not become what the step says.
-pub fn carry_out(root: &Path, step: &Step) -> Result<(), SysfsError> {
+pub fn carry_out(root: &Path, step: &Step, unprobed: bool) -> Result<(), SysfsError> {
     let pci = root.join("sys/bus/pci");
     match step {
         Step::SetNumVfs { address, from, to } => {
-            set_num_vfs(&Device::of(&pci, address)?, *from, *to)
+            set_num_vfs(&Device::of(&pci, address)?, *from, *to, unprobed)
         }
         Step::BindVfio { address, from } => {
             bind_vfio(&pci, &Device::of(&pci, address)?, from.as_deref())
@@ -90,8 +94,8 @@ pub fn carry_out(root: &Path, step: &Step) -> Result<(), SysfsError> {
     }
 }
 
-/// The kernel refuses to go from one number to another: 0 has to be between.
-fn set_num_vfs(device: &Device, from: u32, to: u32) -> Result<(), SysfsError> {
+/// A number that can't be had leaves the one that was there.
+fn set_num_vfs(device: &Device, from: u32, to: u32, unprobed: bool) -> Result<(), SysfsError> {
     let found = device.num_vfs()?;
     if found == to && device.has_functions(to) {
         return Ok(());
@@ -103,7 +107,42 @@ fn set_num_vfs(device: &Device, from: u32, to: u32) -> Result<(), SysfsError> {
             seen: format!("{from}"),
         });
     }
-    for wanted in [0, to].into_iter().skip(usize::from(found == 0)) {
+    let probing = if unprobed { unprobe(device)? } else { None };
+    let made = go(device, from, to);
+    if made.is_err() {
+        // Why the wanted number failed says more than why the old one does, if it does.
+        let _put_back = device.num_vfs().and_then(|now| go(device, now, from));
+    }
+    match probing {
+        Some(before) => made.and(write(&device.file(AUTOPROBE), &before)),
+        None => made,
+    }
+}
+
+/// The kernel offers new functions to no driver; returns what said that it does. A kill before that is written again leaves
+/// functions without a driver, as the config wants them.
+fn unprobe(device: &Device) -> Result<Option<String>, SysfsError> {
+    let file = device.file(AUTOPROBE);
+    let before = match fs::read_to_string(&file) {
+        Ok(text) => text.trim().to_owned(),
+        // Kernels before 4.12 have no such file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed(&file, source)),
+    };
+    if before == "0" {
+        return Ok(None);
+    }
+    write(&file, "0")?;
+    Ok(Some(before))
+}
+
+/// The kernel refuses to go from one number to another: 0 has to be between.
+fn go(device: &Device, from: u32, to: u32) -> Result<(), SysfsError> {
+    if from == to && device.has_functions(to) {
+        return Ok(());
+    }
+    let steps = [0, to].into_iter().skip(usize::from(from == 0));
+    for wanted in steps.take(if to == 0 { 1 } else { 2 }) {
         write(&device.file("sriov_numvfs"), &wanted.to_string())?;
         let made = || Ok(device.num_vfs()? == wanted && device.has_functions(wanted));
         if !settles(made)? {
@@ -139,7 +178,7 @@ fn bind_vfio(pci: &Path, device: &Device, from: Option<&str>) -> Result<(), Sysf
     }
     let bound = take_over(device, from, &vfio);
     let cleared = write(&device.file("driver_override"), "\n");
-    if bound.is_err() && device.driver()?.is_none() {
+    if bound.is_err() && from.is_some() && device.driver()?.is_none() {
         // Without this, a function that only lost its driver would be of no use to anybody.
         write(&pci.join("drivers_probe"), device.address())?;
     }

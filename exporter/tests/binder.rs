@@ -10,6 +10,7 @@
 use std::fs;
 use std::path::Path;
 
+use rstest::rstest;
 use standin_sysfs::{Card, Fault, Kernel, plant};
 use tempfile::TempDir;
 use vmberth_decide::node::binder::Step;
@@ -41,7 +42,20 @@ impl Stage {
 
     fn set(&self, from: u32, to: u32) -> Result<(), SysfsError> {
         let address = PF.to_owned();
-        carry_out(self.root.path(), &Step::SetNumVfs { address, from, to })
+        let step = Step::SetNumVfs { address, from, to };
+        carry_out(self.root.path(), &step, false)
+    }
+
+    /// For VMs.
+    fn set_unprobed(&self, from: u32, to: u32) -> Result<(), SysfsError> {
+        let address = PF.to_owned();
+        let step = Step::SetNumVfs { address, from, to };
+        carry_out(self.root.path(), &step, true)
+    }
+
+    fn says(&self, file: &str) -> String {
+        let text = fs::read_to_string(self.device(PF).join(file)).unwrap();
+        text.trim().to_owned()
     }
 
     fn bind(&self, from: Option<&str>) -> Result<(), SysfsError> {
@@ -49,7 +63,7 @@ impl Stage {
             address: VF.to_owned(),
             from: from.map(str::to_owned),
         };
-        carry_out(self.root.path(), &step)
+        carry_out(self.root.path(), &step, false)
     }
 
     fn device(&self, address: &str) -> std::path::PathBuf {
@@ -134,7 +148,9 @@ fn a_card_that_makes_fewer_is_told_with_both_numbers() {
         ),
         "{error}"
     );
-    let more = stage.set(3, 9).unwrap_err();
+    assert_eq!(stage.says("sriov_numvfs"), "0");
+    assert!(!stage.device(VF).exists(), "those that it made are gone");
+    let more = stage.set(0, 9).unwrap_err();
     assert!(
         matches!(
             more,
@@ -146,6 +162,55 @@ fn a_card_that_makes_fewer_is_told_with_both_numbers() {
         ),
         "more than the card's total: {more}"
     );
+}
+
+#[test]
+fn a_number_that_fails_leaves_the_one_that_was_there() {
+    let stage = Stage::with_functions(2);
+    stage.kernel.refuse(Fault::NumVfs { most: 3 });
+    for unprobed in [false, true] {
+        let address = PF.to_owned();
+        let (from, to) = (2, 8);
+        let step = Step::SetNumVfs { address, from, to };
+        let error = carry_out(stage.root.path(), &step, unprobed).unwrap_err();
+        assert!(
+            matches!(error, SysfsError::NumVfs { found: 3, .. }),
+            "{error}"
+        );
+        assert_eq!(stage.says("sriov_numvfs"), "2");
+        assert!(stage.device("0000:3b:02.1").exists());
+        assert!(!stage.device("0000:3b:02.2").exists());
+        assert_eq!(stage.says("sriov_drivers_autoprobe"), "1");
+    }
+}
+
+#[test]
+fn functions_for_vms_never_have_an_interface() {
+    let stage = Stage::new(Card::default());
+    stage.set_unprobed(0, 4).unwrap();
+    assert_eq!(stage.driver(VF), None);
+    assert!(!stage.device(VF).join("net").exists());
+    assert_eq!(stage.says("sriov_drivers_autoprobe"), "1");
+    stage.bind(None).unwrap();
+    assert_eq!(stage.driver(VF).as_deref(), Some("vfio-pci"));
+
+    let other = Stage::new(Card::default());
+    other.set(0, 4).unwrap();
+    assert_eq!(other.driver(VF).as_deref(), Some("iavf"), "for the host");
+}
+
+#[rstest]
+#[case::off(Some("0"))]
+#[case::older_kernel(None)]
+fn what_says_whether_functions_are_probed_stays(#[case] before: Option<&str>) {
+    let stage = Stage::new(Card::default());
+    let file = stage.device(PF).join("sriov_drivers_autoprobe");
+    match before {
+        Some(text) => fs::write(&file, text).unwrap(),
+        None => fs::remove_file(&file).unwrap(),
+    }
+    stage.set_unprobed(0, 2).unwrap();
+    assert_eq!(fs::read_to_string(&file).ok().as_deref(), before);
 }
 
 #[test]
@@ -260,7 +325,7 @@ fn only_addresses_and_devices_that_are_there_are_written_to() {
             address,
             from: None,
         };
-        let error = carry_out(stage.root.path(), &step).unwrap_err();
+        let error = carry_out(stage.root.path(), &step, false).unwrap_err();
         assert!(matches!(error, SysfsError::Address(_)), "{error}");
     }
     let error = stage.bind(None).unwrap_err();

@@ -9,6 +9,8 @@ use super::interfaces::Interfaces;
 use super::read::{FILE, Host, excerpt, if_there};
 
 const DEVICES: &str = "/sys/bus/pci/devices";
+/// Base class of network controllers (PCI Code and ID Assignment Specification).
+const NETWORK: &str = "02";
 
 /// Reads every PF with its VFs, by address.
 pub(super) fn read(host: &Host) -> Vec<PhysicalFunction> {
@@ -19,6 +21,7 @@ pub(super) fn read(host: &Host) -> Vec<PhysicalFunction> {
         .into_iter()
         .filter_map(|address| {
             let total = total_vfs(host, &address)?;
+            is_network(host, &address).then_some(())?;
             Some((address, total))
         })
         .collect();
@@ -41,6 +44,24 @@ fn total_vfs(host: &Host, address: &str) -> Option<u32> {
     let path = format!("{DEVICES}/{address}/sriov_totalvfs");
     let total = host.noted(Area::Functions, &path, if_there(host.number(&path)))?;
     total.filter(|total| *total > 0)
+}
+
+/// Drives and accelerators can have virtual functions too; those are none of ours.
+fn is_network(host: &Host, address: &str) -> bool {
+    let path = format!("{DEVICES}/{address}/class");
+    let class = host.text(&path, FILE).and_then(|text| {
+        let digits = text.strip_prefix("0x").unwrap_or_default();
+        if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(digits.starts_with(NETWORK))
+        } else {
+            let found = excerpt(&text);
+            Err(io::Error::other(format!(
+                "expected 0x and six digits, found {found}"
+            )))
+        }
+    });
+    host.noted(Area::Functions, &path, class)
+        .unwrap_or_default()
 }
 
 /// What it takes to read functions.
@@ -82,6 +103,7 @@ impl Reader<'_> {
             .filter_map(|index| {
                 let link = format!("{path}/virtfn{index}");
                 let address = self.noted(&link, self.address(&link))?;
+                is_network(self.host, &address).then_some(())?;
                 Some(self.virtual_function(index, address))
             })
             .collect()
@@ -149,4 +171,73 @@ pub(super) fn driver(host: &Host, device: &str) -> Option<String> {
     let path = format!("{device}/driver");
     host.noted(Area::Functions, &path, host.link(&path))
         .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use vmberth_decide::node::config::Config;
+    use vmberth_decide::node::facts::Facts;
+
+    use super::*;
+    use crate::roots::{self, Roots};
+    use crate::tree::{Card, Function, Tree};
+
+    const PF: &str = "0000:3b:00.0";
+    const VF: &str = "0000:3b:02.0";
+
+    /// A scan of one card with one function, after a change of a file.
+    fn scanned(path: &str, text: Option<&str>) -> Facts {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::new(root.path()).unwrap();
+        let function = Function {
+            address: VF.to_owned(),
+            ..Function::default()
+        };
+        let card = Card {
+            address: PF.to_owned(),
+            total_vfs: 8,
+            vfs: vec![function],
+            ..Card::default()
+        };
+        tree.card(&card).unwrap();
+        match text {
+            Some(text) => tree.file(path, text).unwrap(),
+            None => std::fs::remove_file(tree.path(path)).unwrap(),
+        }
+        let roots = Roots::new(root.path(), roots::KUBELET);
+        crate::scan::scan(&roots, &Config::default())
+    }
+
+    #[rstest]
+    #[case::ethernet(Some("0x020000\n"), true, None)]
+    #[case::other_network_controller(Some("0x028000\n"), true, None)]
+    #[case::nvme(Some("0x010802\n"), false, None)]
+    #[case::accelerator(Some("0x120000\n"), false, None)]
+    #[case::garbage(Some("020000\n"), false, Some("expected 0x and six digits"))]
+    #[case::missing(None, false, Some("No such file"))]
+    fn only_network_devices_have_functions_for_vms(
+        #[case] class: Option<&str>,
+        #[case] counts: bool,
+        #[case] problem: Option<&str>,
+    ) {
+        for address in [PF, VF] {
+            let path = format!("{DEVICES}/{address}/class");
+            let facts = scanned(&path, class);
+            let found = match address {
+                PF => facts.functions.len(),
+                _ => facts.functions[0].vfs.len(),
+            };
+            assert_eq!(found == 1, counts, "{address}");
+            let mut told = facts.problems.iter().filter(|problem| problem.path == path);
+            match (told.next(), problem) {
+                (None, None) => {}
+                (Some(told), Some(expected)) => {
+                    assert_eq!(told.area, Area::Functions);
+                    assert!(told.reason.contains(expected), "{told:?}");
+                }
+                (told, expected) => panic!("{told:?} is not {expected:?}"),
+            }
+        }
+    }
 }

@@ -103,7 +103,7 @@ pub(super) fn settles(is_so: impl Fn() -> Result<bool, SysfsError>) -> Result<bo
     is_so()
 }
 
-fn failed(path: &Path, source: std::io::Error) -> SysfsError {
+pub(super) fn failed(path: &Path, source: std::io::Error) -> SysfsError {
     SysfsError::File {
         path: path.display().to_string(),
         source,
