@@ -121,7 +121,31 @@ for name in default everything; do
     has "$agent" 'readOnlyRootFilesystem: true'
     has "$agent" 'type: RuntimeDefault'
     has "$agent" 'supplementalGroups: [107]'
-    has "$agent" 'hostPath: {path: /}'
+    # What read-only would not protect: what is mounted below, sockets, secrets of pods.
+    for path in / /run /dev /etc /sys /sys/fs /sys/kernel /var /var/run /var/lib /var/lib/kubelet; do
+        lacks "$agent" "hostPath: {path: $path}"
+        lacks "$agent" "hostPath: {path: $path,"
+    done
+    lacks "$agent" 'hostPath: {path: /run/'
+    lacks "$agent" 'hostPath: {path: /dev/'
+    lacks "$agent" 'hostPath: {path: /etc/'
+    # The host's root itself, or all of its /sys.
+    if [ "$(count "$agent" 'mountPath: /host[a-z-]*$')" = 0 ] && [ "$(count "$agent" 'mountPath: /host.*/sys$')" = 0 ]; then ok; else
+        bad "$agent: a mount of a whole root or sys"
+    fi
+    # Every volume is mounted, and by its name.
+    awk '$2 == "name:" { name = $3 } $1 == "mountPath:" { print name }' "$out/$agent" | sort -u >"$out/mounted"
+    awk '$2 == "name:" { name = $3 } $1 ~ /^(hostPath|configMap):/ { print name }' "$out/$agent" | sort >"$out/volumes"
+    if cmp -s "$out/mounted" "$out/volumes"; then ok; else
+        bad "$agent: mounts and volumes differ:"; diff "$out/mounted" "$out/volumes" >&2 || true
+    fi
+    # With the type told: the kubelet makes nothing in /proc or /sys.
+    if [ "$(count "$agent" 'hostPath: {path: ')" = "$(count "$agent" 'hostPath: {path: .*, type: ')" ]; then ok; else
+        bad "$agent: a hostPath without a type"
+    fi
+    lacks "$agent" '/sys, type: DirectoryOrCreate'
+    has "$agent" 'mountPath: /host/sys/kernel/iommu_groups'
+    has "$agent" 'mountPath: /host/var/vd'
     has "$agent" '--node-name=$(NODE_NAME)'
     lacks "$agent" 'hostNetwork'
     lacks "$agent" 'hostPID'
@@ -129,7 +153,7 @@ for name in default everything; do
     mounts=$(count "$agent" 'mountPath: ')
     writable=$((mounts - $(count "$agent" 'readOnly: true')))
     expected=0
-    [ "$name" = default ] || expected=2
+    [ "$name" = default ] || expected=3
     if [ "$writable" = "$expected" ]; then ok; else bad "$agent: $writable writable mounts"; fi
     has "$name" 'kind: ExporterConfig'
     has "$name" 'helm.sh/resource-policy: keep'
@@ -143,19 +167,31 @@ has default.DaemonSet 'image: "ghcr.io/vmberth/exporter:0.1.0"'
 lacks default.DaemonSet 'add: ['
 lacks default.DaemonSet '--volumes-root'
 lacks default.DaemonSet '--sysfs-root'
-lacks default.DaemonSet 'DirectoryOrCreate'
+has default.DaemonSet '--kubelet-root=/var/lib/kubelet'
+has default.DaemonSet '--resync=60'
+has default.DaemonSet 'hostPath: {path: /var/lib/kubelet/pod-resources, type: DirectoryOrCreate}'
+has default.DaemonSet 'hostPath: {path: /proc/1, type: Directory}'
+has default.DaemonSet 'hostPath: {path: /proc/cpuinfo, type: File}'
+lacks default.DaemonSet 'hostPath: {path: /proc,'
 lacks default.ClusterRole 'verbs: [create, patch]'
 lacks default.ClusterRole 'persistentvolumeclaims'
 lacks default 'name: vmberth-exporter-volumes'
 lacks default 'name: vmberth-exporter-pods'
 lacks default 'verbs: [delete]'
 lacks default 'kind: StorageClass'
-has everything.DaemonSet 'add: [DAC_OVERRIDE, SYS_PTRACE]'
+has everything.DaemonSet 'add: [DAC_OVERRIDE, FOWNER, SYS_PTRACE]'
 has everything.DaemonSet '--volumes-root=/volumes'
 has everything.DaemonSet 'mountPath: /volumes/var/vd'
 # Only what is wiped, not what is retained.
 lacks everything.DaemonSet 'mountPath: /volumes/mnt/fast'
 has everything.DaemonSet '--sysfs-root=/host-sys'
+has everything.DaemonSet 'mountPath: /host-sys/sys/bus/pci'
+has everything.DaemonSet '--kubelet-root=/mnt/kubelet'
+has everything.DaemonSet 'mountPath: /host/mnt/kubelet/device-plugins'
+has everything.DaemonSet 'hostPath: {path: /mnt/kubelet/pod-resources, type: DirectoryOrCreate}'
+has everything.DaemonSet '--resync=30'
+has everything.DaemonSet 'hostPath: {path: /proc, type: Directory}'
+lacks everything.DaemonSet 'hostPath: {path: /proc/1,'
 has everything.DaemonSet 'type: OnDelete'
 lacks everything.DaemonSet 'rollingUpdate'
 has everything.DaemonSet 'type: spc_t'
@@ -282,6 +318,14 @@ refused exporter.binder.0.numVFs --set-json 'exporter.binder=[{"physicalFunction
 refused exporter.binder.0.driver --set-json 'exporter.binder=[{"physicalFunction":"a","numVFs":1,"driver":"uio"}]'
 refused exporter.binder.1.physicalFunction --set-json 'exporter.binder=[{"physicalFunction":"a","numVFs":1},{"physicalFunction":"a","numVFs":2}]'
 refused exporter.createStorageClasses.0 --set exporter.createStorageClasses[0]=A_
+refused exporter.kubeletRoot --set exporter.kubeletRoot=var/lib/kubelet
+refused exporter.kubeletRoot --set exporter.kubeletRoot=/
+refused exporter.resyncSeconds --set exporter.resyncSeconds=0
+refused exporter.resyncSeconds --set-string exporter.resyncSeconds=1m
+for directory in /var /var/lib/ /var/lib/kubelet /var/lib/kubelet/pods /proc /sys/fs/ /run/vd /dev /etc; do
+    refused exporter.volumes.0.directory --set-json 'exporter.volumes=[{"directory":"'$directory'","prefix":"vol","max":1}]'
+done
+refused exporter.volumes.0.directory --set exporter.kubeletRoot=/var/vd/kubelet
 refused exporter.updateStrategy.type --set exporter.updateStrategy.type=Recreate
 refused monitoring.serviceMonitor.enabled --set-string monitoring.serviceMonitor.enabled=yes
 refused 'incompatible with Kubernetes' --kube-version 1.29.0

@@ -10,6 +10,7 @@
 
 use divan::Bencher;
 use vmberth_decide::node::config::Config;
+use vmberth_exporter::roots::{self, Roots};
 use vmberth_exporter::scan::scan;
 use vmberth_exporter::tree::Tree;
 
@@ -27,5 +28,6 @@ fn full_node(bencher: Bencher<'_, '_>) {
             .unwrap();
     }
     let config = Config::built_in();
-    bencher.bench_local(|| scan(tree.root(), &config));
+    let roots = Roots::new(tree.root(), roots::KUBELET);
+    bencher.bench_local(|| scan(&roots, &config));
 }

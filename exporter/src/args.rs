@@ -8,6 +8,8 @@ use clap::{Parser, ValueEnum};
 use vmberth_serve::args::{LogArgs, seconds};
 use vmberth_serve::build;
 
+use crate::roots::{self, Roots};
+
 /// Sees the volumes, virtual functions and huge pages of a node, tells the cluster, and keeps the node's local volumes.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "vmberth-exporter", version = build::version())]
@@ -15,6 +17,10 @@ pub struct Args {
     /// The node's root directory; everything is read below it
     #[arg(long, env = "VMBERTH_HOST_ROOT", default_value = "/")]
     pub host_root: PathBuf,
+
+    /// The kubelet's root directory, as a path on the node
+    #[arg(long, env = "VMBERTH_KUBELET_ROOT", default_value = roots::KUBELET, value_parser = absolute)]
+    pub kubelet_root: String,
 
     /// Name of the node; --once does without
     #[arg(long, env = "NODE_NAME", required_unless_present_any = ["once", "print_crd"])]
@@ -58,6 +64,23 @@ pub struct Args {
     pub log: LogArgs,
 }
 
+impl Args {
+    /// Where the node's files are.
+    #[must_use]
+    pub fn roots(&self) -> Roots {
+        Roots::new(&self.host_root, &self.kubelet_root)
+    }
+}
+
+/// A path on the node; one that is not absolute would be looked for nowhere.
+fn absolute(text: &str) -> Result<String, String> {
+    if text.starts_with('/') {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an absolute path".to_owned())
+    }
+}
+
 /// Form of what `--once` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -65,4 +88,22 @@ pub enum Output {
     Table,
     /// For programs.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::default(&[], Some("/var/lib/kubelet/pod-resources"))]
+    #[case::moved(&["--kubelet-root=/mnt/kubelet/"], Some("/mnt/kubelet/pod-resources"))]
+    #[case::nowhere(&["--kubelet-root=var/lib/kubelet"], None)]
+    fn the_kubelets_root(#[case] flags: &[&str], #[case] expected: Option<&str>) {
+        let flags = ["vmberth-exporter", "--once"].iter().chain(flags);
+        let args = Args::try_parse_from(flags).ok();
+        let path = args.map(|args| args.roots().kubelet("pod-resources"));
+        assert_eq!(path.as_deref(), expected);
+    }
 }

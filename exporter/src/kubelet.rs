@@ -18,8 +18,8 @@ use vmberth_decide::node::facts::{Area, ContainerDevices, DeviceCells, KubeletFa
 
 use messages::{Allocatable, Container, Devices, Memory, Nothing, PodResources, Topology};
 
-/// Where the kubelet listens: path on the node, with its usual root directory.
-pub const SOCKET: &str = "/var/lib/kubelet/pod-resources/kubelet.sock";
+/// Where the kubelet listens, below its root directory.
+pub const SOCKET: &str = "pod-resources/kubelet.sock";
 /// The kubelet answers from memory; one that takes longer is not well.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What the kubelet's own clients allow (facts: domain 3.3).
@@ -50,12 +50,12 @@ pub enum KubeletError {
 }
 
 impl KubeletError {
-    /// As a scan tells it, beside `Facts::kubelet` that is `None`.
+    /// As a scan tells it, beside `Facts::kubelet` that is `None`; the socket is a path on the node.
     #[must_use]
-    pub fn problem(&self) -> Problem {
+    pub fn problem(&self, socket: &str) -> Problem {
         Problem {
             area: Area::Kubelet,
-            path: SOCKET.to_owned(),
+            path: socket.to_owned(),
             reason: self.to_string(),
         }
     }

@@ -26,6 +26,7 @@ pub mod look;
 pub mod metrics;
 pub mod once;
 pub mod publish;
+pub mod roots;
 pub mod round;
 pub mod run;
 pub mod scan;

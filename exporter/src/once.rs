@@ -17,7 +17,7 @@ use crate::{inventory, look, table};
 /// If the config is bad or standard output is closed.
 pub async fn print(args: &Args) -> anyhow::Result<()> {
     let file = ConfigFile::load(args.config.clone()).context("--config refused")?;
-    let facts = look::at(args.host_root.clone(), file.config().clone()).await?;
+    let facts = look::at(args.roots(), file.config().clone()).await?;
     let assessment = assess(&facts, &Cluster::default(), file.config());
     let text = match args.output {
         Output::Table => table::table(&assessment),

@@ -13,6 +13,7 @@ mod interfaces;
 mod machine;
 mod mounts;
 mod pages;
+mod place;
 mod read;
 mod routes;
 mod volumes;
@@ -23,14 +24,15 @@ use std::path::Path;
 use vmberth_decide::node::config::Config;
 use vmberth_decide::node::facts::{Area, Device, Facts, Problem};
 
+use crate::roots::Roots;
 use read::Host;
 
-/// Reads everything below `root` but the kubelet's socket, which [`crate::kubelet`] asks.
+/// Reads everything of a node but the kubelet's socket, which [`crate::kubelet`] asks.
 #[must_use]
-pub fn scan(root: &Path, config: &Config) -> Facts {
-    let host = match Host::at(root) {
+pub fn scan(roots: &Roots, config: &Config) -> Facts {
+    let host = match Host::at(roots.host()) {
         Ok(host) => host,
-        Err(error) => return nothing(root, &error),
+        Err(error) => return nothing(roots.host(), &error),
     };
     let mounts = mounts::read(&host);
     let volumes = volumes::read(&host, config, &mounts);
@@ -41,7 +43,7 @@ pub fn scan(root: &Path, config: &Config) -> Facts {
         functions: functions::read(&host),
         pages: pages::read(&host),
         kubelet: None,
-        machine: machine::read(&host),
+        machine: machine::read(&host, roots),
         problems: host.problems(),
     }
 }

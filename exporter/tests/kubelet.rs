@@ -256,7 +256,10 @@ async fn no_socket() {
         path: "/var/lib/kubelet/pod-resources/kubelet.sock".to_owned(),
         reason: "No such file or directory (os error 2)".to_owned(),
     };
-    assert_eq!(error.problem(), expected);
+    assert_eq!(
+        error.problem("/var/lib/kubelet/pod-resources/kubelet.sock"),
+        expected
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -19,6 +20,7 @@ use vmberth_decide::node::config::{Config, VolumePattern};
 use vmberth_decide::node::facts::{
     Area, CellPages, Content, DirectoryFacts, DiskFormat, Facts, Foreign, Interface,
 };
+use vmberth_exporter::roots::{self, Roots};
 use vmberth_exporter::scan::scan;
 use vmberth_exporter::tree::{Card, Function, Tree};
 
@@ -51,7 +53,7 @@ impl Node {
     }
 
     fn scan(&self) -> Facts {
-        scan(self.tree.root(), &config("/var/vd/", "vol", 64))
+        scan(&at(self.tree.root()), &config("/var/vd/", "vol", 64))
     }
 
     fn volume(&self, name: &str) -> DirectoryFacts {
@@ -66,6 +68,11 @@ impl Node {
     fn remove(&self, path: &str) {
         fs::remove_file(self.tree.path(path)).unwrap();
     }
+}
+
+/// With the kubelet in its usual place.
+fn at(host: impl AsRef<Path>) -> Roots {
+    Roots::new(host.as_ref(), roots::KUBELET)
 }
 
 fn card(count: u32) -> Card {
@@ -132,7 +139,7 @@ fn an_empty_node_has_nothing_and_no_problem() {
 
 #[test]
 fn a_root_that_is_not_there_is_a_problem_of_every_area() {
-    let facts = scan("/nowhere".as_ref(), &Config::default());
+    let facts = scan(&at("/nowhere"), &Config::default());
     assert_eq!(facts.problems.len(), 5);
     let reason = "the host's root /nowhere: No such file or directory (os error 2)";
     assert!(
@@ -212,19 +219,21 @@ fn a_written_disk_takes_up_blocks() {
 }
 
 #[rstest]
-#[case::whole(32, DiskFormat::Qcow2, 1 << 34)]
-#[case::cut_in_the_size(31, DiskFormat::Qcow2, 31)]
-#[case::magic_only(4, DiskFormat::Qcow2, 4)]
-#[case::less_than_the_magic(3, DiskFormat::Raw, 3)]
-#[case::empty(0, DiskFormat::Raw, 0)]
-fn the_header_of_qcow2(#[case] length: usize, #[case] format: DiskFormat, #[case] size: u64) {
+#[case::whole(32, DiskFormat::Qcow2)]
+#[case::magic_only(4, DiskFormat::Qcow2)]
+#[case::less_than_the_magic(3, DiskFormat::Raw)]
+#[case::empty(0, DiskFormat::Raw)]
+fn size_in_a_header_is_the_guests_word_and_is_not_taken(
+    #[case] length: usize,
+    #[case] format: DiskFormat,
+) {
     let node = Node::new();
     let mut header = b"QFI\xfb\0\0\0\x03".to_vec();
     header.extend([0; 16]);
-    header.extend((1_u64 << 34).to_be_bytes());
+    header.extend(u64::MAX.to_be_bytes());
     node.write("/var/vd/vol0/disk.img", &header[..length]);
     let disk = node.volume("vol0").disk.unwrap();
-    assert_eq!((disk.format, disk.virtual_bytes), (format, size));
+    assert_eq!((disk.format, disk.virtual_bytes), (format, length as u64));
 }
 
 #[rstest]
@@ -1024,6 +1033,40 @@ fn garbage_of_the_kubelet(#[case] path: &str) {
     assert_eq!(problems(&node.scan(), Area::Machine)[0].0, path);
 }
 
+/// In its pod the agent has no /dev, and nothing of the kubelet but two directories.
+#[test]
+fn the_machine_without_devices_and_files_of_the_kubelet() {
+    let node = Node::new();
+    node.tree
+        .directory("/sys/devices/virtual/misc/kvm")
+        .unwrap();
+    let facts = node.scan();
+    assert_eq!(facts.problems, []);
+    let machine = facts.machine;
+    assert!(machine.kvm);
+    assert_eq!(
+        (
+            machine.cpu_manager,
+            machine.memory_manager,
+            machine.topology_manager
+        ),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn a_kubelet_in_another_place() {
+    let node = Node::new();
+    let state = r#"{"policyName":"static"}"#;
+    node.tree
+        .file("/mnt/kubelet/cpu_manager_state", state)
+        .unwrap();
+    let roots = Roots::new(node.tree.root(), "/mnt/kubelet/");
+    let facts = scan(&roots, &Config::default());
+    assert_eq!(facts.machine.cpu_manager.as_deref(), Some("static"));
+    assert_eq!(facts.problems, []);
+}
+
 #[test]
 fn kvm_that_is_no_device() {
     let node = Node::new();
@@ -1098,7 +1141,7 @@ fn this_machine() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("vol0")).unwrap();
     let facts = scan(
-        "/".as_ref(),
+        &at("/"),
         &config(&format!("{}/", folder.path().display()), "vol", 1),
     );
     assert_eq!(facts.problems, []);

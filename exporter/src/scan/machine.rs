@@ -6,13 +6,16 @@ use rustix::fs::FileType;
 use serde::Deserialize;
 use vmberth_decide::node::facts::{Area, MachineFacts};
 
+use crate::roots::Roots;
+
 use super::read::{FILE, Host, if_there};
 
 const CPUINFO: &str = "/proc/cpuinfo";
 const CMDLINE: &str = "/proc/cmdline";
-const KVM: &str = "/dev/kvm";
+/// The kernel's word on `/dev/kvm`, which the agent's pod does not have.
+const KVM: &str = "/sys/devices/virtual/misc/kvm";
+const KVM_DEVICE: &str = "/dev/kvm";
 const GROUPS: &str = "/sys/kernel/iommu_groups";
-const KUBELET: &str = "/var/lib/kubelet";
 /// Arguments of the kernel about huge pages (admin-guide/kernel-parameters.txt).
 const HUGEPAGE_ARGUMENTS: [&str; 4] = [
     "default_hugepagesz",
@@ -37,14 +40,17 @@ struct Configuration {
     topology: Option<String>,
 }
 
-/// Reads it.
-pub(super) fn read(host: &Host) -> MachineFacts {
+/// Reads it. The kubelet's files lie beside the secrets of all pods, so that the agent's pod does not have them either: then
+/// its policies are not told.
+pub(super) fn read(host: &Host, roots: &Roots) -> MachineFacts {
     let command_line = noted(host, CMDLINE, host.text(CMDLINE, FILE)).unwrap_or_default();
     let groups = noted(host, GROUPS, if_there(host.names(GROUPS))).flatten();
-    let kvm = noted(host, KVM, host.kind(KVM)).flatten();
+    let kind = |path| noted(host, path, host.kind(path)).flatten();
+    let kvm = kind(KVM) == Some(FileType::Directory)
+        || kind(KVM_DEVICE) == Some(FileType::CharacterDevice);
     MachineFacts {
         virtualization: virtualization(host),
-        kvm: kvm == Some(FileType::CharacterDevice),
+        kvm,
         iommu: groups.is_some_and(|groups| !groups.is_empty()),
         isolated_cpus: arguments(&command_line)
             .filter_map(|(_, argument)| argument.strip_prefix("isolcpus="))
@@ -54,9 +60,9 @@ pub(super) fn read(host: &Host) -> MachineFacts {
             .filter(|(key, _)| HUGEPAGE_ARGUMENTS.contains(key))
             .map(|(_, argument)| argument.to_owned())
             .collect(),
-        cpu_manager: manager(host, "cpu_manager_state"),
-        memory_manager: manager(host, "memory_manager_state"),
-        topology_manager: topology(host),
+        cpu_manager: manager(host, &roots.kubelet("cpu_manager_state")),
+        memory_manager: manager(host, &roots.kubelet("memory_manager_state")),
+        topology_manager: topology(host, &roots.kubelet("config.yaml")),
     }
 }
 
@@ -85,22 +91,20 @@ fn arguments(command_line: &str) -> impl DoubleEndedIterator<Item = (&str, &str)
 }
 
 /// Policy of the CPU or memory manager.
-fn manager(host: &Host, file: &str) -> Option<String> {
-    let path = format!("{KUBELET}/{file}");
-    let text = noted(host, &path, if_there(host.text(&path, FILE))).flatten()?;
+fn manager(host: &Host, path: &str) -> Option<String> {
+    let text = noted(host, path, if_there(host.text(path, FILE))).flatten()?;
     let state = serde_json::from_str(&text).map_err(io::Error::other);
-    noted(host, &path, state).map(|state: State| state.policy)
+    noted(host, path, state).map(|state: State| state.policy)
 }
 
 /// Policy of the topology manager.
-fn topology(host: &Host) -> Option<String> {
-    let path = format!("{KUBELET}/config.yaml");
-    let text = noted(host, &path, if_there(host.text(&path, FILE))).flatten()?;
+fn topology(host: &Host, path: &str) -> Option<String> {
+    let text = noted(host, path, if_there(host.text(path, FILE))).flatten()?;
     let configuration = serde_saphyr::from_str(&text).map_err(|error| {
         let error = error.to_string();
         io::Error::other(error.lines().next().unwrap_or("not YAML").to_owned())
     });
-    let configuration: Configuration = noted(host, &path, configuration)?;
+    let configuration: Configuration = noted(host, path, configuration)?;
     let policy = configuration.topology.filter(|policy| !policy.is_empty());
     Some(policy.unwrap_or_else(|| DEFAULT_TOPOLOGY.to_owned()))
 }

@@ -13,6 +13,8 @@ pub(super) struct Mounts(Vec<Mount>);
 
 /// One mount.
 pub(super) struct Mount {
+    /// Number of the mount, as statx has it.
+    id: u64,
     pub(super) device: Device,
     /// Path within the file system that is mounted.
     root: String,
@@ -38,26 +40,39 @@ pub(super) fn read(host: &Host) -> Mounts {
         .text(PATH, TABLE)
         .inspect_err(|error| note(error))
         .unwrap_or_default();
-    let mut mounts = Vec::new();
-    for line in text.lines() {
-        match parse(line) {
-            Some(mount) => mounts.push(mount),
-            None => note(&format!("expected a mount, found {}", excerpt(line))),
-        }
+    for line in text.lines().filter(|line| parse(line).is_none()) {
+        note(&format!("expected a mount, found {}", excerpt(line)));
     }
-    Mounts(mounts)
+    Mounts::of(&text)
 }
 
 impl Mounts {
+    /// What can be read of mountinfo's text.
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.lines().filter_map(parse).collect())
+    }
+
+    /// The mount with a number.
+    pub(super) fn by_id(&self, id: u64) -> Option<&Mount> {
+        self.0.iter().find(|mount| mount.id == id)
+    }
+
+    /// The mount that a path of the node leads to, whatever its device: of those at one point the last.
+    pub(super) fn deepest(&self, path: &str) -> Option<&Mount> {
+        self.0
+            .iter()
+            .filter(|mount| is_within(path, &mount.point))
+            .max_by_key(|mount| mount.point.len())
+    }
+
     /// The mount through which a path of the node is reached. The device decides between mounts that hide each other;
     /// btrfs has other device numbers for its subvolumes than mountinfo says, so that it is a wish only.
     pub(super) fn reaching(&self, path: &str, device: Device) -> Option<&Mount> {
-        let covering = || self.0.iter().filter(|mount| is_within(path, &mount.point));
-        let deepest = |mount: &&Mount| mount.point.len();
-        covering()
-            .filter(|mount| mount.device == device)
-            .max_by_key(deepest)
-            .or_else(|| covering().max_by_key(deepest))
+        self.0
+            .iter()
+            .filter(|mount| mount.device == device && is_within(path, &mount.point))
+            .max_by_key(|mount| mount.point.len())
+            .or_else(|| self.deepest(path))
     }
 
     /// Where a file system is mounted that holds a path: the mount nearest to the root.
@@ -75,9 +90,7 @@ impl Mounts {
         let Some(reaching) = self.reaching(path, device) else {
             return BTreeSet::new();
         };
-        let rest = path.strip_prefix(&reaching.point).unwrap_or_default();
-        let place = format!("{}/{}", reaching.root, rest.trim_start_matches('/'));
-        let place = format!("/{}", place.trim_matches('/'));
+        let place = reaching.within(path);
         self.0
             .iter()
             .filter(|mount| mount.device == reaching.device && is_within(&mount.root, &place))
@@ -86,8 +99,21 @@ impl Mounts {
     }
 }
 
+impl Mount {
+    /// Where a path that leads through this mount lies within the file system.
+    pub(super) fn within(&self, path: &str) -> String {
+        let rest = path.strip_prefix(&self.point).unwrap_or_default();
+        let place = format!(
+            "{}/{}",
+            self.root.trim_end_matches('/'),
+            rest.trim_start_matches('/')
+        );
+        format!("/{}", place.trim_matches('/'))
+    }
+}
+
 /// `path` is `directory` or below it.
-fn is_within(path: &str, directory: &str) -> bool {
+pub(super) fn is_within(path: &str, directory: &str) -> bool {
     let directory = directory.trim_end_matches('/');
     path.strip_prefix(directory)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -97,8 +123,9 @@ fn is_within(path: &str, directory: &str) -> bool {
 /// dash.
 fn parse(line: &str) -> Option<Mount> {
     let (mount, file_system) = line.split_once(" - ")?;
-    let mut mount = mount.split(' ').skip(2);
-    let (major, minor) = mount.next()?.split_once(':')?;
+    let mut mount = mount.split(' ');
+    let id = mount.next()?.parse().ok()?;
+    let (major, minor) = mount.nth(1)?.split_once(':')?;
     let root = unescaped(mount.next()?);
     let point = unescaped(mount.next()?);
     let options = mount.next()?;
@@ -107,6 +134,7 @@ fn parse(line: &str) -> Option<Mount> {
     let super_options = file_system.nth(1)?;
     let read_only = |options: &str| options.split(',').any(|option| option == "ro");
     Some(Mount {
+        id,
         device: Device {
             major: major.parse().ok()?,
             minor: minor.parse().ok()?,

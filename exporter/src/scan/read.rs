@@ -36,6 +36,11 @@ impl Host {
         })
     }
 
+    /// The root directory, as a path that can't be read itself.
+    pub(super) fn root(&self) -> &OwnedFd {
+        &self.root
+    }
+
     /// What went wrong, by path; the same only once.
     pub(super) fn problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();

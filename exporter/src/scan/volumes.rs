@@ -11,6 +11,7 @@ use vmberth_decide::node::facts::{Area, Content, Device, DirectoryFacts, Foreign
 
 use super::disk;
 use super::mounts::Mounts;
+use super::place;
 use super::read::{Host, entries, if_there, open_beneath};
 
 /// Made by mkfs in a file system of its own.
@@ -24,7 +25,8 @@ const LABEL: usize = 256;
 pub(super) fn read(host: &Host, config: &Config, mounts: &Mounts) -> Vec<VolumeFacts> {
     let mut volumes = Vec::new();
     for pattern in &config.volumes {
-        match if_there(host.plain_directory(&pattern.directory)) {
+        let directory = if_there(host.plain_directory(&pattern.directory));
+        match directory.and_then(|found| the_nodes(host, found, pattern, mounts)) {
             Ok(Some(parent)) => volumes.extend(of_pattern(&parent, pattern, mounts)),
             Ok(None) => {}
             // A link on the way would make the volumes' paths differ from what mountinfo says of them.
@@ -37,6 +39,19 @@ pub(super) fn read(host: &Host, config: &Config, mounts: &Mounts) -> Vec<VolumeF
         }
     }
     volumes
+}
+
+/// The directory, if it is the same that the node has there.
+fn the_nodes(
+    host: &Host,
+    found: Option<OwnedFd>,
+    pattern: &VolumePattern,
+    mounts: &Mounts,
+) -> io::Result<Option<OwnedFd>> {
+    if let Some(directory) = &found {
+        place::check(host, directory, &pattern.directory, mounts)?;
+    }
+    Ok(found)
 }
 
 /// The volumes of one pattern.

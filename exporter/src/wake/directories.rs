@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use futures::{FutureExt, StreamExt};
 use inotify::{EventMask, EventStream, Inotify, WatchDescriptor, WatchMask};
 use vmberth_decide::node::config::Config;
 
+use crate::roots::Roots;
+
 /// Where the kubelet has its sockets and registers device plugins.
-const KUBELET: [&str; 2] = [
-    "var/lib/kubelet/pod-resources",
-    "var/lib/kubelet/device-plugins",
-];
+const KUBELET: [&str; 2] = ["pod-resources", "device-plugins"];
 
 /// Room for a few events; what does not fit waits in the kernel.
 const BUFFER: usize = 4096;
@@ -25,11 +24,11 @@ pub(super) struct Directories {
     told: BTreeSet<String>,
 }
 
-/// What is to be watched below this root: the patterns' directories, every volume that they may have, the kubelet's
+/// What is to be watched of a node: the patterns' directories, every volume that they may have, the kubelet's
 /// directories.
 #[must_use]
-pub fn directories(root: &Path, config: &Config) -> BTreeSet<PathBuf> {
-    let below = |path: &str| root.join(path.trim_start_matches('/'));
+pub fn directories(roots: &Roots, config: &Config) -> BTreeSet<PathBuf> {
+    let below = |path: &str| roots.below(path);
     let patterns = config.volumes.iter().flat_map(|pattern| {
         let (parent, prefix) = (&pattern.directory, &pattern.prefix);
         let volumes =
@@ -38,7 +37,7 @@ pub fn directories(root: &Path, config: &Config) -> BTreeSet<PathBuf> {
     });
     KUBELET
         .iter()
-        .map(|path| below(path))
+        .map(|name| below(&roots.kubelet(name)))
         .chain(patterns)
         .collect()
 }

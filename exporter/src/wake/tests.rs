@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use vmberth_decide::node::config::{Config, VolumePattern};
 
 use super::*;
+use crate::roots::Roots;
 
 const RESYNC: Duration = Duration::from_secs(300);
 
@@ -143,7 +144,7 @@ fn patterns_and_kubelet_are_watched_below_the_root() {
         volumes: vec![pattern],
         ..Config::default()
     };
-    let paths = directories(std::path::Path::new("/host"), &config);
+    let paths = directories(&Roots::new("/host", "/var/kubelet"), &config);
     let paths: Vec<String> = paths
         .iter()
         .map(|path| path.display().to_string())
@@ -151,8 +152,8 @@ fn patterns_and_kubelet_are_watched_below_the_root() {
     assert_eq!(
         paths,
         [
-            "/host/var/lib/kubelet/device-plugins",
-            "/host/var/lib/kubelet/pod-resources",
+            "/host/var/kubelet/device-plugins",
+            "/host/var/kubelet/pod-resources",
             "/host/var/vd/",
             "/host/var/vd/vol0",
             "/host/var/vd/vol1",

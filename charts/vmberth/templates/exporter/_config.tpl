@@ -15,6 +15,19 @@ refused before anything is written.
 {{- $seen = append $seen $name -}}
 {{- end -}}
 {{- end -}}
+{{- /* Each directory is mounted with all that is mounted below it, which can't be made read-only. */ -}}
+{{- range $at, $pattern := $exporter.volumes -}}
+{{- $directory := printf "%s/" (trimSuffix "/" $pattern.directory) -}}
+{{- range tuple "/proc/" "/sys/" "/dev/" "/run/" "/etc/" "/var/run/" -}}
+{{- if or (hasPrefix . $directory) (hasPrefix $directory .) -}}
+{{- fail (printf "exporter.volumes.%d.directory: found %q, expected a directory of its own for volumes, not one with or within %s" $at $pattern.directory .) -}}
+{{- end -}}
+{{- end -}}
+{{- $kubelet := printf "%s/" (trimSuffix "/" $exporter.kubeletRoot) -}}
+{{- if or (hasPrefix $directory $kubelet) (hasPrefix $kubelet $directory) -}}
+{{- fail (printf "exporter.volumes.%d.directory: found %q, expected a directory of its own for volumes, not one with or within the kubelet's (exporter.kubeletRoot %q), where the secrets of all pods are" $at $pattern.directory $exporter.kubeletRoot) -}}
+{{- end -}}
+{{- end -}}
 {{- $owners := dict -}}
 {{- range $at, $pattern := $exporter.volumes -}}
 {{- range $number := until (add1 $pattern.max | int) -}}
@@ -53,6 +66,42 @@ refused before anything is written.
 {{- end -}}
 {{- end -}}
 {{- $directories | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{- /*
+What is read of the node's /proc and /sys, by name of the volume, as JSON. Nothing is mounted below these,
+which read-only would not reach, but for /proc: that is needed whole to see which process has a file open.
+*/ -}}
+{{- define "vmberth.exporter.reads" -}}
+{{- $reads := dict "sys-bus" "/sys/bus" "sys-class" "/sys/class" "sys-devices" "/sys/devices" -}}
+{{- $reads = merge $reads (dict "sys-kernel-mm" "/sys/kernel/mm" "sys-kernel-iommu" "/sys/kernel/iommu_groups") -}}
+{{- if include "vmberth.exporter.writable" . | fromJsonArray -}}
+{{- $reads = merge $reads (dict "proc" "/proc") -}}
+{{- else -}}
+{{- $reads = merge $reads (dict "proc-1" "/proc/1" "proc-cmdline" "/proc/cmdline" "proc-cpuinfo" "/proc/cpuinfo") -}}
+{{- end -}}
+{{- toJson $reads -}}
+{{- end -}}
+
+{{- /* Directories that are looked at, without the slash at the end and without those that lie in another, as JSON. */ -}}
+{{- define "vmberth.exporter.directories" -}}
+{{- $directories := list -}}
+{{- range .Values.exporter.volumes -}}
+{{- $directories = append $directories (printf "%s/" (trimSuffix "/" .directory)) -}}
+{{- end -}}
+{{- $outermost := list -}}
+{{- range $inner := $directories | uniq | sortAlpha -}}
+{{- $within := false -}}
+{{- range $outer := $directories -}}
+{{- if and (ne $outer $inner) (hasPrefix $outer $inner) -}}
+{{- $within = true -}}
+{{- end -}}
+{{- end -}}
+{{- if not $within -}}
+{{- $outermost = append $outermost (trimSuffix "/" $inner) -}}
+{{- end -}}
+{{- end -}}
+{{- $outermost | toJson -}}
 {{- end -}}
 
 {{- /* Classes of the volumes that the exporter makes, as JSON. */ -}}
