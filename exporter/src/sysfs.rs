@@ -113,10 +113,8 @@ fn set_num_vfs(device: &Device, from: u32, to: u32, unprobed: bool) -> Result<()
         // Why the wanted number failed says more than why the old one does, if it does.
         let _put_back = device.num_vfs().and_then(|now| go(device, now, from));
     }
-    match probing {
-        Some(before) => made.and(write(&device.file(AUTOPROBE), &before)),
-        None => made,
-    }
+    let restored = probing.map_or(Ok(()), |before| write(&device.file(AUTOPROBE), &before));
+    made.and(restored)
 }
 
 /// The kernel offers new functions to no driver; returns what said that it does. A kill before that is written again leaves

@@ -387,9 +387,10 @@ fn names_of_persistent_volumes_go_first() {
 )]
 fn ready_is_all_conditions(#[case] changes: &[(ConditionKind, Status)], #[case] expected: &str) {
     let finding = |kind| {
-        let good = match kind {
-            ConditionKind::DiskPressure => Status::False,
-            _ => Status::True,
+        let good = if kind == ConditionKind::DiskPressure {
+            Status::False
+        } else {
+            Status::True
         };
         let change = changes.iter().find(|(changed, _)| *changed == kind);
         Finding {
