@@ -34,7 +34,7 @@ pub(super) fn check(host: &Host, directory: &OwnedFd, path: &str, node: &Mounts)
     if found.is_elsewhere(&own, node, path) {
         return Err(io::Error::other(
             "the agent sees another directory there than the node has: a symbolic link is on the way, or something was \
-             mounted there later; name the directory by its real path, or restart the agent's pod",
+             mounted or unmounted there since it started; name the directory by its real path, or restart the agent's pod",
         ));
     }
     Ok(())

@@ -20,6 +20,7 @@ const NODE: &str = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
     "22 1 8:1 / / rw - ext4 a rw\n23 22 8:2 / /var rw - xfs b rw\n",
     true
 )]
+#[case::unmounted_there_later("8:2 /", "22 1 8:1 / / rw - ext4 a rw\n", true)]
 #[case::nobody_knows("8:1 /srv/vd", "", false)]
 fn in_a_pod(#[case] own: &str, #[case] node: &str, #[case] expected: bool) {
     let own = format!(
