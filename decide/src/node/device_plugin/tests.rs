@@ -1,9 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rstest::rstest;
 
 use super::*;
-use crate::node::assess::{Finding, PoolVerdict};
+use crate::node::assess::{Finding, PoolVerdict, assess};
+use crate::node::config::VfPool;
+use crate::node::facts::{Area, Facts, KubeletFacts, Problem};
 
 const RESOURCE: &str = "intel.com/intel_sriov_vm";
 
@@ -230,4 +232,43 @@ fn without_labels_no_pod_is_the_device_plugin() {
         ..DevicePlugin::default()
     };
     assert_eq!(pod_of(&plugin, &cluster(vec![plugin_pod()])), None);
+}
+
+/// A card that can't be read has functions that nobody sees: what the kubelet advertises of it is not stale.
+#[rstest]
+#[case::all_is_readable(None, restart())]
+#[case::a_card_is_not(Some(Area::Functions), Decision::Nothing)]
+#[case::the_kubelet_is_not(Some(Area::Kubelet), Decision::Nothing)]
+#[case::volumes_do_not_matter(Some(Area::Volumes), restart())]
+fn only_what_could_be_read_is_a_reason(#[case] area: Option<Area>, #[case] expected: Decision) {
+    let devices = BTreeMap::from([("0000:3b:02.0".to_owned(), BTreeSet::new())]);
+    let problem = |area| Problem {
+        area,
+        path: "/some/path".to_owned(),
+        reason: "I/O error".to_owned(),
+    };
+    let facts = Facts {
+        kubelet: Some(KubeletFacts {
+            allocatable: BTreeMap::from([(RESOURCE.to_owned(), devices)]),
+            ..KubeletFacts::default()
+        }),
+        problems: area.map(problem).into_iter().collect(),
+        ..Facts::default()
+    };
+    let config = Config {
+        vf_pools: vec![VfPool {
+            resource: RESOURCE.to_owned(),
+            vendors: BTreeSet::new(),
+            devices: BTreeSet::new(),
+            interfaces: BTreeSet::new(),
+        }],
+        ..config()
+    };
+    let cluster = cluster(vec![plugin_pod()]);
+    let assessment = assess(&facts, &cluster, &config);
+    let now = seconds(1000);
+    assert_eq!(
+        decide(&assessment, &cluster, &config, &mut late(), now),
+        expected
+    );
 }
