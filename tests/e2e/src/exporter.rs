@@ -95,7 +95,7 @@ pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
         for node in NODES {
             let what = format!("the new config on {node}");
             wait::until(&what, LIMIT, async || {
-                let loaded = metrics::sum(&self::metrics(cluster, node).await?, LOADED, &[]);
+                let loaded = metrics::sum(&metrics(cluster, node).await?, LOADED, &[]);
                 Ok(Look::of((loaded >= since).then_some(()), || {
                     loaded.to_string()
                 }))

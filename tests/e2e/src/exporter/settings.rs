@@ -31,6 +31,8 @@ impl Settings {
         json!({
             "enabled": true,
             "allowWipe": true,
+            // sysfs and remounted file systems tell nobody of a change.
+            "resyncSeconds": 3,
             "createStorageClasses": [CLASS],
             // The policy's are enough for real nodes; on simulated ones nothing runs.
             "tolerations": [],

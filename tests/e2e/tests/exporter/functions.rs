@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use vmberth_e2e::exporter::{
-    self, NODES, Settings, metrics, wait_condition, wait_event, wait_inventory,
-};
+use vmberth_e2e::exporter::{self, NODES, Settings, metrics, wait_condition, wait_event};
 use vmberth_e2e::functions::{address, functions};
 use vmberth_e2e::networks::FUNCTION;
 use vmberth_e2e::seen::{items, text};
@@ -156,40 +154,48 @@ async fn wait_allocatable(scene: &Scene, wanted: u32) -> Result<()> {
     .await
 }
 
-/// Inventory and metrics say the same, and of what is allocated podresources do, too.
+/// Inventory and metrics say the same, and of what is allocated podresources do, too; at the latest when a kubelet that
+/// has just begun knows its devices again.
 async fn agree(scene: &Scene, free: u64, taken: u64) -> Result<()> {
-    let pool = |inventory: &Value| {
-        let pools = items(&inventory["status"]["vfPools"]).iter();
-        let mut pools = pools.filter(|pool| pool["resource"] == FUNCTION);
-        pools.next().cloned().unwrap_or_default()
-    };
-    let fits = |inventory: &Value| {
-        let pool = pool(inventory);
-        pool["free"] == free && pool["allocated"] == taken
-    };
-    let what = format!("{free} functions free, {taken} allocated");
-    let inventory = wait_inventory(&scene.cluster, NODE, &what, fits).await?;
+    let what = format!("{free} functions free, {taken} allocated, in every word");
+    wait::until(&what, Duration::from_secs(60), async || {
+        let said = said(scene).await?;
+        let advertised = said["podresources"]["advertised"].clone();
+        let fits = said
+            == json!({
+                "inventory": {"free": free, "allocated": taken, "advertised": advertised},
+                "metrics": {"free": free, "allocated": taken},
+                "podresources": {"allocated": taken, "advertised": advertised},
+            });
+        Ok(Look::of(fits.then_some(()), || said.to_string()))
+    })
+    .await
+}
+
+/// What is said of the functions: by the inventory, by the metrics, by the kubelet.
+async fn said(scene: &Scene) -> Result<Value> {
+    let inventory = scene.cluster.get(kind::INVENTORY, "", NODE).await?;
+    let pools = items(&inventory["status"]["vfPools"]).iter();
+    let pool = pools
+        .filter(|pool| pool["resource"] == FUNCTION)
+        .next_back();
+    let pool = pool.cloned().unwrap_or_default();
     let samples = metrics(&scene.cluster, NODE).await?;
     let count = |state: &str| {
         let labels = [("resource", FUNCTION), ("state", state)];
-        vmberth_e2e::metrics::sum(&samples, "vmberth_exporter_vfs", &labels)
+        let sum = vmberth_e2e::metrics::sum(&samples, "vmberth_exporter_vfs", &labels);
+        // Small whole numbers, written as such.
+        format!("{sum}").parse::<u64>().unwrap_or_default()
     };
-    let counts = (count("free"), count("allocated"));
-    ensure!(
-        format!("{counts:?}") == format!("({free}.0, {taken}.0)"),
-        "metrics: {counts:?}"
-    );
     let answer = pod_resources(NODE).await?;
-    let advertised = allocatable(&answer, FUNCTION).len();
-    let pool = pool(&inventory);
-    ensure!(
-        pool["advertised"] == advertised,
-        "{pool}, podresources: {advertised}"
-    );
-    let held = held(scene).await?.len();
-    ensure!(
-        pool["allocated"] == held,
-        "{pool}, podresources: {held} held"
-    );
-    Ok(())
+    Ok(json!({
+        "inventory": {
+            "free": pool["free"], "allocated": pool["allocated"], "advertised": pool["advertised"],
+        },
+        "metrics": {"free": count("free"), "allocated": count("allocated")},
+        "podresources": {
+            "allocated": held(scene).await?.len(),
+            "advertised": allocatable(&answer, FUNCTION).len(),
+        },
+    }))
 }

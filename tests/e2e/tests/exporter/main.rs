@@ -11,4 +11,5 @@ mod functions;
 mod outages;
 mod pages;
 mod rights;
+mod simulated;
 mod volumes;
