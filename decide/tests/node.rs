@@ -506,7 +506,8 @@ proptest! {
             facts: Facts {
                 volumes: volumes.collect(),
                 file_systems: vec![FileSystemFacts {
-                    device: device(1), size: 1000 * GIB, free: 1000 * GIB, ..Default::default()
+                    device: device(1), mount_point: "/".into(), size: 1000 * GIB, free: 1000 * GIB,
+                    ..Default::default()
                 }],
                 ..Facts::default()
             },

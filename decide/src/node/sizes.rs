@@ -32,7 +32,7 @@ pub struct Room {
 /// Why a directory gets no PersistentVolume, though it is empty and healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoRoom {
-    /// Its file system could not be read.
+    /// Its file system, or where that is mounted, could not be read.
     UnknownFileSystem,
     /// More would be promised than the config allows.
     Full {
@@ -51,7 +51,7 @@ impl fmt::Display for NoRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownFileSystem => f.write_str(
-                "the size of its file system can't be read, so nothing is promised of it",
+                "its file system, or where it is mounted, can't be read, so nothing is promised of it",
             ),
             Self::Full {
                 mount_point,
@@ -197,6 +197,8 @@ fn promise(
     wanted: u64,
 ) -> Result<u64, NoRoom> {
     let room = rooms.get_mut(&open.directory.device);
+    // Without a mount point nobody could tell later whether the file system is still mounted.
+    let room = room.filter(|room| !room.mount_point.is_empty());
     let room = room.ok_or(NoRoom::UnknownFileSystem)?;
     let limit = limit(room.promisable, open.overcommit);
     match room.promised.checked_add(wanted) {

@@ -228,6 +228,9 @@ fn share_of_less_than_a_mib_is_none() {
 #[test]
 fn nothing_is_promised_of_a_file_system_that_could_not_be_read() {
     let mut facts = facts([("/var/vd/vol0", directory(1))]);
+    facts.file_systems[0].mount_point.clear();
+    let verdicts = volumes::verdicts(&facts, &cluster([]), &config());
+    assert!(reason(&verdicts[0]).contains("can't be read"));
     facts.file_systems.clear();
     let verdicts = volumes::verdicts(&facts, &cluster([]), &config());
     assert!(reason(&verdicts[0]).contains("can't be read"));

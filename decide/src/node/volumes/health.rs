@@ -125,6 +125,7 @@ impl<'a> Health<'a> {
     ) -> Option<Fault> {
         let file_system = self.file_systems.get(&directory?.device);
         let now = file_system.map(|file_system| file_system.mount_point.as_str());
+        let now = now.filter(|mount_point| !mount_point.is_empty());
         let made_on = ours.iter().find_map(|pv| moved_from(pv, now))?;
         Some(Fault::Moved {
             made_on: made_on.to_owned(),

@@ -53,15 +53,18 @@ fn of_any_node(pv: PersistentVolume) -> PersistentVolume {
 
 #[test]
 fn file_system_that_can_not_be_read_may_be_another() {
-    let mut facts = facts([(PATH, directory(3))]);
-    facts.file_systems.clear();
-    let found = verdicts(
-        &facts,
-        &cluster([made_on(ours(PATH), "/var/vd")]),
-        &config(),
-    );
-    assert_eq!(found[0].state, VolumeState::Unhealthy);
-    assert!(reason(&found[0]).starts_with("lies on a file system that can't be read"));
+    let unread: [fn(&mut Facts); 2] = [
+        |facts| facts.file_systems.clear(),
+        |facts| facts.file_systems[0].mount_point.clear(),
+    ];
+    for change in unread {
+        let mut facts = facts([(PATH, directory(3))]);
+        change(&mut facts);
+        let held = cluster([made_on(ours(PATH), "/var/vd")]);
+        let found = verdicts(&facts, &held, &config());
+        assert_eq!(found[0].state, VolumeState::Unhealthy);
+        assert!(reason(&found[0]).starts_with("lies on a file system that can't be read"));
+    }
 }
 
 #[rstest]
