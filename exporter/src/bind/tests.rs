@@ -133,15 +133,27 @@ async fn device_that_fails_waits_longer_each_time_and_others_go_on() {
     assert!(stage.binder.troubles.is_empty());
 }
 
+/// A runtime waits for its threads: without this, a failed test would never end.
+struct Released(PathBuf);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        let both_ends = fs::OpenOptions::new().read(true).write(true).open(&self.0);
+        fs::remove_file(&self.0).unwrap();
+        drop(both_ends.unwrap());
+    }
+}
+
 #[tokio::test]
 async fn write_that_blocks_does_not_hang_the_rounds() {
     let mut stage = Stage::new();
-    stage.binder.patience = Duration::from_millis(50);
-    // A pipe without a reader blocks who opens it, as a driver may.
+    stage.binder.patience = Duration::from_millis(500);
+    // A pipe without a writer blocks who opens it, as a driver may.
     let pipe = format!("sys/bus/pci/devices/{PF}/sriov_numvfs");
     let pipe = stage.root.path().join(pipe);
     fs::remove_file(&pipe).unwrap();
     mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let _released = Released(pipe.clone());
     let both = || plan([step(PF, 2), step(OTHER, 2)]);
     assert_eq!(stage.round(both(), both()).await, Some(LOOK_AGAIN));
     assert!(stage.binder.troubles[PF].hangs.is_some());
