@@ -139,7 +139,7 @@ impl Watches {
         follow(watch(api, config).default_backoff(), &PODS, &self.pods).await;
     }
 
-    /// Those of other nodes are not asked for: of a thousand agents, each would read the volumes of all.
+    /// Those with our label, whatever their hostname.
     async fn follow_own(&self, client: &Client) {
         let node = self.own.state.node_name();
         if !names::is_label_value(node) {
@@ -153,7 +153,8 @@ impl Watches {
         follow(watch(api, config).default_backoff(), &VOLUMES, &self.own).await;
     }
 
-    /// Which volumes of others are of this node depends on its hostname: with another one, they are listed again.
+    /// Which volumes of others are of this node depends on its hostname: with another one, they are listed again. Those
+    /// of other agents are among them: a node that was given another name has volumes of the old one in its directories.
     async fn follow_others(&self, client: &Client) {
         let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.others.metrics));
         let mut hostname = self.others.state.hostname();
@@ -170,9 +171,14 @@ impl Watches {
                 );
             }
         }
-        let unlabelled = format!("!{}", names::NODE_LABEL);
+        let node = self.others.state.node_name();
+        let not_ours = if names::is_label_value(node) {
+            format!("{}!={node}", names::NODE_LABEL)
+        } else {
+            String::new()
+        };
         loop {
-            let config = watcher::Config::default().labels(&unlabelled);
+            let config = watcher::Config::default().labels(&not_ours);
             let events = watch(api.clone(), config.page_size(PAGE)).default_backoff();
             tokio::select! {
                 () = follow(events, &VOLUMES, &self.others) => {}

@@ -175,10 +175,8 @@ async fn agree(scene: &Scene, free: u64, taken: u64) -> Result<()> {
 /// What is said of the functions: by the inventory, by the metrics, by the kubelet.
 async fn said(scene: &Scene) -> Result<Value> {
     let inventory = scene.cluster.get(kind::INVENTORY, "", NODE).await?;
-    let pools = items(&inventory["status"]["vfPools"]).iter();
-    let pool = pools
-        .filter(|pool| pool["resource"] == FUNCTION)
-        .next_back();
+    let mut pools = items(&inventory["status"]["vfPools"]).iter();
+    let pool = pools.find(|pool| pool["resource"] == FUNCTION);
     let pool = pool.cloned().unwrap_or_default();
     let samples = metrics(&scene.cluster, NODE).await?;
     let count = |state: &str| {
