@@ -14,6 +14,9 @@ use crate::volumes::{self, CLASS, Place};
 /// Labels of CDI's upload pods.
 pub const POD: &str = "app=containerized-data-importer,cdi.kubevirt.io=cdi-upload-server";
 
+/// What virtctl says when it looks while a disk is being bound.
+const TOO_EARLY: &str = "cannot upload to DataVolume in WaitForFirstConsumer phase";
+
 /// What a user tells virtctl of where the disk shall be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
@@ -71,8 +74,10 @@ impl Scene {
     /// virtctl's words, or what did not hold.
     pub async fn upload(&self, name: &str, image: &Path, asked: Asked) -> Result<Filled> {
         let into = format!("dv {name}");
-        let tool = self.virtctl_upload(&into, image, asked).await?;
-        let (said, pod) = futures::join!(tool.output(), self.placed_and_tolerant(POD));
+        let (said, pod) = futures::join!(
+            self.said_at_last(&into, image, asked),
+            self.placed_and_tolerant(POD)
+        );
         said.and_then(|said| {
             ensure!(
                 said.contains("completed successfully"),
@@ -96,6 +101,23 @@ impl Scene {
             filled.target.node
         );
         Ok(filled)
+    }
+
+    /// What virtctl says. Without `--force-bind` it looks at the phase every two seconds and gives up if it sees
+    /// WaitForFirstConsumer, in which a DataVolume that is bound at once is for a moment, too; a user calls again.
+    async fn said_at_last(&self, into: &str, image: &Path, asked: Asked) -> Result<String> {
+        let first = self.virtctl_upload(into, image, asked).await?;
+        match first.output().await {
+            Err(refused)
+                if asked == Asked::Nothing && format!("{refused:#}").contains(TOO_EARLY) =>
+            {
+                self.say("virtctl looked while the disk was being bound; called again");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                let again = self.virtctl_upload(into, image, asked).await?;
+                again.output().await
+            }
+            said => said,
+        }
     }
 
     /// The volumes of a filled DataVolume and of its scratch claim, both on one node. Volumes are
