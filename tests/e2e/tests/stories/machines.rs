@@ -75,35 +75,47 @@ fn a_vm_runs_on_the_node_of_its_uploaded_disk() -> Result<()> {
 fn a_vm_migrates_to_another_tainted_node() -> Result<()> {
     Story::new("migration").with_vmberth().run(async |scene| {
         scene.emulated_guests_can_migrate().await?;
-        scene.create_vm("mover", Boot::Image).await?;
-        let instance = scene.wait_running("mover").await?;
-        let from = text(&instance["status"]["nodeName"]).to_owned();
-        let source = scene.launcher_on("mover", &from).await?;
-        scene.guest_says(&source, "up, kernel").await?;
-
-        scene.migrate("mover").await?;
-        let target = format!("{LAUNCHER},kubevirt.io/migrationJobUID");
-        let target = scene.placed_and_tolerant(&target).await?;
-        ensure!(node_of(&target) != from, "the target is on {from} too");
-        wait_migrated(scene, "mover-away").await?;
-        let instance = scene
-            .cluster
-            .get(kind::VMI, &scene.namespace, "mover")
-            .await?;
-        let to = text(&instance["status"]["nodeName"]);
-        ensure!(
-            to == node_of(&target),
-            "the VM is on {to}, its pod on {}",
-            node_of(&target)
-        );
-        assert_tolerates(&instance, &instance["spec"])?;
-        process(&target, QEMU).map(drop)
+        match migrates(scene, "mover").await {
+            // KubeVirt's launcher, seldom, never hears the end of a guest that has moved within the blink of an eye ("failed
+            // to get domain job info"); then nothing of it ever ends.
+            Err(lost) if format!("{lost:#}").contains(OVER) => {
+                scene.say(&format!("KubeVirt lost the migration, once more: {lost:#}"));
+                migrates(scene, "second-mover").await
+            }
+            ended => ended,
+        }
     })
 }
 
+/// What is waited for when a guest moves.
+const OVER: &str = "the migration to be over";
+
+async fn migrates(scene: &Scene, vm: &str) -> Result<()> {
+    scene.create_vm(vm, Boot::Image).await?;
+    let instance = scene.wait_running(vm).await?;
+    let from = text(&instance["status"]["nodeName"]).to_owned();
+    let source = scene.launcher_on(vm, &from).await?;
+    scene.guest_says(&source, "up, kernel").await?;
+
+    scene.migrate(vm).await?;
+    let target = format!("{LAUNCHER},kubevirt.io/migrationJobUID,vm.kubevirt.io/name={vm}");
+    let target = scene.placed_and_tolerant(&target).await?;
+    ensure!(node_of(&target) != from, "the target is on {from} too");
+    wait_migrated(scene, &format!("{vm}-away")).await?;
+    let instance = scene.cluster.get(kind::VMI, &scene.namespace, vm).await?;
+    let to = text(&instance["status"]["nodeName"]);
+    ensure!(
+        to == node_of(&target),
+        "the VM is on {to}, its pod on {}",
+        node_of(&target)
+    );
+    assert_tolerates(&instance, &instance["spec"])?;
+    process(&target, QEMU).map(drop)
+}
+
 async fn wait_migrated(scene: &Scene, name: &str) -> Result<()> {
-    let limit = Duration::from_secs(180);
-    wait::until("the migration to be over", limit, async || {
+    let limit = Duration::from_secs(90);
+    wait::until(OVER, limit, async || {
         let migration = scene
             .cluster
             .get(kind::MIGRATION, &scene.namespace, name)
