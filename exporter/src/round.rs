@@ -164,9 +164,7 @@ impl Agent {
     async fn look(&self) -> Result<Facts, JoinError> {
         let begun = Instant::now();
         let facts = look::at(self.roots.clone(), self.config.config().clone()).await?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.metrics
-            .scanned(begun.elapsed(), now.unwrap_or_default());
+        self.metrics.scanned(begun.elapsed(), since_1970());
         Ok(facts)
     }
 
