@@ -46,11 +46,12 @@ pub struct ServeArgs {
     #[arg(long, env = "VMBERTH_REQUEST_TIMEOUT", default_value = "8", value_parser = seconds)]
     pub request_timeout: Duration,
 
-    /// Longest TLS handshake, and longest wait for the whole header of an HTTP/1.1 request, in seconds.
+    /// Longest TLS handshake, in seconds.
     #[arg(long, env = "VMBERTH_HANDSHAKE_TIMEOUT", default_value = "5", value_parser = seconds)]
     pub handshake_timeout: Duration,
 
-    /// Longest silence on an HTTP/2 connection, in seconds; more than the API server's 90 for idle connections.
+    /// Longest silence on a connection, and longest wait for the whole header of its next HTTP/1.1 request, in seconds;
+    /// more than the API server's 90 for idle connections, so that it is never us who ends one that it is about to use.
     #[arg(long, env = "VMBERTH_IDLE_TIMEOUT", default_value = "120", value_parser = seconds)]
     pub idle_timeout: Duration,
 

@@ -13,8 +13,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// A stream whose reads fail after a silence of `idle`.
 ///
-/// Hyper limits the wait for an HTTP/1.1 header, the first byte included; before it knows the protocol, and in the
-/// midst of a body or of HTTP/2, a silent client is ours to end.
+/// Hyper limits the wait for the whole header of an HTTP/1.1 request; before it knows the protocol, and in the midst of
+/// a body or of HTTP/2, a silent client is ours to end.
 #[derive(Debug)]
 pub struct Connection<S> {
     stream: S,

@@ -11,7 +11,7 @@
 //! 3. a connection: [`accept`] (handshake, connection limit), [`connection`] (idle limit);
 //! 4. a request: [`limits`] (concurrency, time, panics, status counter), [`body`] (bytes);
 //! 5. [`admin`], [`ready`], [`metrics`]: what the cluster sees of it;
-//! 6. [`shutdown`]: not ready, keep serving, drain, end.
+//! 6. [`shutdown`]: not ready, keep serving while telling clients to leave, drain, end.
 
 pub mod accept;
 pub mod admin;

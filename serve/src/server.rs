@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use prometheus::Registry;
@@ -19,7 +20,7 @@ use crate::client_ca::ClientCa;
 use crate::limits::{self, Limits};
 use crate::metrics::{ProcessMetrics, ServeMetrics};
 use crate::ready::{Condition, Ready};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, say_last};
 use crate::tls::{Certificate, TlsError};
 
 /// While there is no certificate at all, every second of it delays our readiness.
@@ -193,6 +194,7 @@ impl Secured<'_> {
             time: args.request_timeout,
         };
         let app = limits::guard(app, limits, self.metrics.clone());
+        let app = app.layer(from_fn_with_state(shutdown.clone(), say_last));
         self.certificate.set(true);
         self.running.set(!shutdown.has_begun());
         tracing::info!(listen = %args.listen, admin = %args.admin_listen, "serving");
@@ -220,7 +222,8 @@ fn limit_connections(server: &mut axum_server::Server<SocketAddr, Acceptor>, arg
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(args.handshake_timeout)
+        // Hyper's clock for a header starts when the answer before it was sent.
+        .header_read_timeout(args.idle_timeout)
         // A request line and headers of the API server are under 2 KiB.
         .max_buf_size(64 << 10);
     builder

@@ -1,5 +1,10 @@
 //! From the first signal to the end of the process.
 
+use axum::extract::{Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Version};
+use axum::middleware::Next;
+use axum::response::Response;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -46,4 +51,19 @@ impl Shutdown {
         tracing::warn!("second signal received, aborting");
         Ok(())
     }
+}
+
+/// Tells the client of every answer after the first signal that its HTTP/1.1 connection ends with it.
+///
+/// The API server speaks HTTP/1.1 to webhooks (apiserver/pkg/util/webhook/client.go) and does not repeat a POST whose
+/// connection we close while it is being sent: it must be the one that stops using it. HTTP/2 has GOAWAY for this.
+pub async fn say_last(State(shutdown): State<Shutdown>, request: Request, next: Next) -> Response {
+    let version = request.version();
+    let mut response = next.run(request).await;
+    if shutdown.has_begun() && version <= Version::HTTP_11 {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -128,10 +128,12 @@ async fn shutdown_drains_what_runs() {
         })
         .await;
     let mut late = running.connect(&identity).await.unwrap();
+    let answer = get_and_keep(&mut late, "/", "hello").await;
     assert!(
-        ask(&mut late, "/").await.ends_with("hello"),
-        "served while endpoints forget us"
+        answer.contains("\r\nconnection: close\r\n"),
+        "served while endpoints forget us, and told to come no more: {answer}"
     );
+    assert_eq!(rest(&mut late).await, "", "closed by both sides");
     assert_eq!(rest(&mut idle).await, "", "idle connections are closed");
     go.notify_one();
     assert!(rest(&mut waiting).await.ends_with("at last"));

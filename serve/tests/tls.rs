@@ -6,10 +6,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 use vmberth_serve::ServeError;
 
 use common::{get as ask, get_and_keep, identity, rest, start, start_ready};
@@ -160,9 +163,21 @@ async fn silence_after_the_handshake_is_ended() {
 
 #[tokio::test]
 async fn header_that_never_ends_is_ended() {
-    let (running, identity) = start_ready(app(), &["--handshake-timeout=0.2"]).await;
+    let (running, identity) = start_ready(app(), &["--idle-timeout=0.3"]).await;
     let mut stream = running.connect(&identity).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost: ").await.unwrap();
-    let _ = rest(&mut stream).await;
+    // Never silent for long.
+    while stream.write_all(b"x").await.is_ok() {
+        sleep(Duration::from_millis(20)).await;
+    }
     running.until_counted("test_connections 0").await;
+}
+
+#[tokio::test]
+async fn connection_between_two_requests_is_kept_for_longer_than_a_handshake_takes() {
+    let (running, identity) = start_ready(app(), &["--handshake-timeout=0.1"]).await;
+    let mut stream = running.connect(&identity).await.unwrap();
+    get_and_keep(&mut stream, "/", "hello").await;
+    sleep(Duration::from_millis(400)).await;
+    get_and_keep(&mut stream, "/", "hello").await;
 }
