@@ -15,6 +15,7 @@
 pub mod denial;
 pub mod edit;
 pub mod explain;
+pub mod fit;
 pub mod inventory;
 pub mod mutate;
 pub mod names;

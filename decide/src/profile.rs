@@ -56,11 +56,14 @@ impl Selector {
     /// Whether these labels fit.
     #[must_use]
     pub fn selects(&self, labels: Option<&Labels<'_>>) -> bool {
-        let value = |key: &str| {
-            labels
-                .and_then(|labels| labels.get(key))
-                .map(|value| &**value)
-        };
+        self.selects_by(|key| {
+            let value = labels.and_then(|labels| labels.get(key));
+            value.map(|value| &**value)
+        })
+    }
+
+    /// Whether labels fit of which this tells the value.
+    pub fn selects_by<'l>(&self, value: impl Fn(&str) -> Option<&'l str>) -> bool {
         let equal = |(key, wanted): (&String, &String)| value(key) == Some(wanted.as_str());
         let holds = |requirement: &Requirement| {
             let value = value(&requirement.key);
