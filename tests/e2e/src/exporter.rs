@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::cluster::Cluster;
 use crate::functions::functions;
@@ -52,7 +53,10 @@ const ADMIN_PORT: u16 = 8080;
 /// How long anything may take to be seen.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A story with the exporter, alone. It begins with empty volumes and without functions, and leaves no volume behind.
+/// How it is installed, if a story has left it as it should be; the next one then need not begin from nothing.
+static INSTALLED: Mutex<Option<Settings>> = Mutex::const_new(None);
+
+/// A story with the exporter, alone. It begins with free and empty volumes and without functions.
 ///
 /// # Errors
 /// The story's own, or what could not be cleaned up.
@@ -62,20 +66,31 @@ pub fn story(
     body: impl AsyncFnOnce(&Scene) -> Result<()>,
 ) -> Result<()> {
     Story::new(name).alone().run(async |scene| {
-        tidy(scene).await?;
+        if INSTALLED.lock().await.is_none() {
+            begin_anew(scene).await?;
+        }
         install(&scene.cluster, settings).await?;
         let result = body(scene).await;
         if result.is_err() {
-            let report = seen::namespace(&scene.cluster, vmberth::NAME).await;
-            scene.say(&report.unwrap_or_default());
-            for node in NODES {
-                let seen = scene.cluster.find(kind::INVENTORY, "", node).await;
-                scene.say(&seen.unwrap_or_default().unwrap_or_default().to_string());
+            report(scene).await;
+        }
+        match (result, tidy(scene).await) {
+            (Ok(()), Ok(())) => Ok(()),
+            (result, tidied) => {
+                *INSTALLED.lock().await = None;
+                result.and(tidied)
             }
         }
-        let tidied = tidy(scene).await;
-        result.and(tidied)
     })
+}
+
+async fn report(scene: &Scene) {
+    let report = seen::namespace(&scene.cluster, vmberth::NAME).await;
+    scene.say(&report.unwrap_or_default());
+    for node in NODES {
+        let seen = scene.cluster.find(kind::INVENTORY, "", node).await;
+        scene.say(&seen.unwrap_or_default().unwrap_or_default().to_string());
+    }
 }
 
 /// Installs it, or brings what is installed to these settings, and waits until each real node has an inventory.
@@ -83,6 +98,16 @@ pub fn story(
 /// # Errors
 /// helm's words, or the node that has none.
 pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
+    let mut installed = INSTALLED.lock().await;
+    if *installed != Some(settings) {
+        *installed = None;
+        change(cluster, settings).await?;
+        *installed = Some(settings);
+    }
+    Ok(())
+}
+
+async fn change(cluster: &Cluster, settings: Settings) -> Result<()> {
     let values = format!("exporter={}", settings.values());
     let before = cluster
         .find(kind::CONFIG_MAP, vmberth::NAME, CONFIG)
@@ -95,7 +120,12 @@ pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
         for node in NODES {
             let what = format!("the new config on {node}");
             wait::until(&what, LIMIT, async || {
-                let loaded = metrics::sum(&metrics(cluster, node).await?, LOADED, &[]);
+                // Other mounts need other pods: the old one may still be there, the new one not yet.
+                let samples = match metrics(cluster, node).await {
+                    Ok(samples) => samples,
+                    Err(error) => return Ok(Look::NotYet(format!("{error:#}"))),
+                };
+                let loaded = metrics::sum(&samples, LOADED, &[]);
                 Ok(Look::of((loaded >= since).then_some(()), || {
                     loaded.to_string()
                 }))
@@ -115,10 +145,11 @@ pub async fn install(cluster: &Cluster, settings: Settings) -> Result<()> {
 /// # Errors
 /// helm's words.
 pub async fn remove(cluster: &Cluster) -> Result<()> {
+    *INSTALLED.lock().await = None;
     vmberth::upgrade(cluster, &["--set", "exporter.enabled=false"]).await
 }
 
-/// Takes it away with all that it made, and the story's claims with it.
+/// Takes away what the story made; the exporter takes back its volumes, if it is there and told to.
 async fn tidy(scene: &Scene) -> Result<()> {
     let Scene {
         cluster, namespace, ..
@@ -130,6 +161,25 @@ async fn tidy(scene: &Scene) -> Result<()> {
     }
     wait_none(cluster, "claims to go", kind::CLAIM, namespace, "").await?;
     device_plugin::remove(cluster).await?;
+    for node in NODES {
+        functions(node)?.remove()?;
+    }
+    let mut installed = INSTALLED.lock().await;
+    match *installed {
+        Some(settings) if settings.reclaim == "wipe" => {
+            for node in NODES {
+                wait_all_available(cluster, node).await?;
+            }
+        }
+        _ => *installed = None,
+    }
+    Ok(())
+}
+
+/// Takes the exporter away with all that it made.
+async fn begin_anew(scene: &Scene) -> Result<()> {
+    let cluster = &scene.cluster;
+    tidy(scene).await?;
     remove(cluster).await?;
     let ours = MADE_BY_EXPORTER;
     for volume in cluster.list(kind::VOLUME, "", ours).await? {
@@ -137,7 +187,6 @@ async fn tidy(scene: &Scene) -> Result<()> {
     }
     wait_none(cluster, "volumes to go", kind::VOLUME, "", ours).await?;
     for node in NODES {
-        functions(node)?.remove()?;
         for number in 0..VOLUMES {
             empty(&volume_dir(node, number)?)?;
         }

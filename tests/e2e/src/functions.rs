@@ -1,5 +1,6 @@
 //! Virtual functions of a node's network card: files, as sysfs has them (facts: domain 3.1), below the card that the plane
-//! made (tests/plane/src/functions.rs).
+//! made (tests/plane/src/functions.rs). Files do nothing by themselves; where something else than a story writes them, a
+//! stand-in for the [`kernel`] does what they say.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use standin_sysfs::Kernel;
 
 use crate::node;
 
@@ -39,6 +41,34 @@ pub fn functions(node: &str) -> Result<Functions> {
     })
 }
 
+/// The kernel behind a node's card until it is dropped: what is written there has its effect.
+///
+/// # Errors
+/// If there is no such node, or its card can't be watched.
+pub fn kernel(node: &str) -> Result<Kernel> {
+    // The plane's own directory of the fixture: the stand-in resolves paths, and /proc/PID/root would lead it to the host's
+    // /sys.
+    let machine = node::cache()?.join("cluster/machines").join(node);
+    awake(&machine).with_context(|| machine.display().to_string())
+}
+
+/// The kernel behind the card below `root`, whose control files are made before.
+fn awake(root: &Path) -> Result<Kernel> {
+    let sys = root.join("sys");
+    let pci = sys.join("bus/pci");
+    for driver in fs::read_dir(pci.join("drivers"))? {
+        let driver = driver?.path();
+        write(&driver.join("bind"), "")?;
+        write(&driver.join("unbind"), "")?;
+    }
+    write(&pci.join("drivers_probe"), "")?;
+    let card = pci.join("devices").join(CARD);
+    write(&card.join("sriov_vf_device"), "154c")?;
+    // Names of all interfaces; no node sees this directory.
+    fs::create_dir_all(sys.join("class/net"))?;
+    Ok(Kernel::start(root)?)
+}
+
 /// PCI address of a function by its number at the card.
 #[must_use]
 pub fn address(index: u32) -> String {
@@ -66,12 +96,44 @@ impl Functions {
     /// With the path that can't be removed.
     pub fn remove(&self) -> Result<()> {
         for index in 0..MOST {
+            let device = self.device(&address(index));
             self.unbind(index)?;
             remove(&self.device(CARD).join(format!("virtfn{index}")))?;
-            remove(&self.device(&address(index)))?;
+            // The kernel numbers groups as it likes.
+            let group = fs::read_link(device.join("iommu_group")).unwrap_or_default();
+            if let Some(number) = group.file_name() {
+                remove(&self.sys.join("kernel/iommu_groups").join(number))?;
+            }
             remove(&self.group(index))?;
+            remove(&device)?;
         }
         self.write_count(0)
+    }
+
+    /// How many functions the card says it has; empty while that is being written.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn count(&self) -> Result<String> {
+        let text = fs::read_to_string(self.device(CARD).join("sriov_numvfs"))?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// Addresses of the functions that are on vfio-pci, sorted.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    pub fn on_vfio(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.driver("vfio-pci"))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            // Beside its devices a driver has files to control it.
+            if name.contains(':') {
+                found.push(name);
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// Binds functions to vfio-pci.
@@ -192,42 +254,4 @@ fn remove(path: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A card as the plane makes it, as far as functions need it.
-    fn card() -> (tempfile::TempDir, Functions) {
-        let temp = tempfile::tempdir().unwrap();
-        let sys = temp.path().canonicalize().unwrap();
-        for folder in ["i40e", "iavf", "vfio-pci"] {
-            fs::create_dir_all(sys.join("bus/pci/drivers").join(folder)).unwrap();
-        }
-        fs::create_dir_all(sys.join("bus/pci/devices").join(CARD)).unwrap();
-        fs::create_dir_all(sys.join("kernel/iommu_groups")).unwrap();
-        (temp, Functions { sys })
-    }
-
-    #[test]
-    fn functions_are_linked_as_in_sysfs() {
-        let (_temp, functions) = card();
-        functions.create(4).unwrap();
-        functions.bind_vfio([1, 2]).unwrap();
-        functions.bind(1, "iavf").unwrap();
-        let device = functions.device(&address(1));
-        let end = |path: PathBuf| path.canonicalize().unwrap();
-        assert_eq!(end(device.join("physfn")), functions.device(CARD));
-        assert_eq!(end(functions.device(CARD).join("virtfn1")), device);
-        assert_eq!(end(device.join("driver")), functions.driver("iavf"));
-        assert_eq!(end(functions.driver("iavf").join(address(1))), device);
-        assert!(!functions.driver("vfio-pci").join(address(1)).exists());
-        assert_eq!(end(device.join("iommu_group")), functions.group(1));
-        assert_eq!(
-            end(functions.group(1).join("devices").join(address(1))),
-            device
-        );
-        functions.create(1).unwrap();
-        assert!(!device.exists() && !functions.group(1).exists());
-        let count = fs::read_to_string(functions.device(CARD).join("sriov_numvfs")).unwrap();
-        assert_eq!(count, "1\n");
-    }
-}
+mod tests;

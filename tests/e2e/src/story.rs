@@ -216,7 +216,13 @@ impl Scene {
                     .await?;
             }
         }
+        let pods = cluster.list(kind::POD, namespace, "").await?;
+        let claims = cluster.list(kind::CLAIM, namespace, "").await?;
         cluster.delete(kind::NAMESPACE, "", namespace).await?;
+        if pods.is_empty() && claims.is_empty() {
+            // Nobody needs to wait for it.
+            return Ok(());
+        }
         let what = format!("namespace {namespace} to go");
         wait::until(&what, Duration::from_secs(150), async || {
             let Some(left) = cluster.find(kind::NAMESPACE, "", namespace).await? else {

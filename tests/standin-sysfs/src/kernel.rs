@@ -143,7 +143,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plant::{Card, plant};
+    use crate::plant::{Card, join_group, plant};
 
     const PF: &str = "sys/bus/pci/devices/0000:3b:00.0";
 
@@ -177,6 +177,39 @@ mod tests {
         }
     }
 
+    /// As in the cluster's fixture, of which nodes see no `sys/devices`.
+    #[test]
+    fn devices_may_lie_where_sysfs_has_links() {
+        let root = tempfile::tempdir().unwrap();
+        plant(root.path(), &[]).unwrap();
+        let device = root.path().join(PF);
+        fs::create_dir_all(device.join("net/ens1f0")).unwrap();
+        for (file, text) in [
+            ("sriov_totalvfs", "8"),
+            ("sriov_numvfs", "0"),
+            ("sriov_vf_device", "154c"),
+            ("sriov_drivers_autoprobe", "1"),
+        ] {
+            fs::write(device.join(file), text).unwrap();
+        }
+        let tree = Tree::at(root.path()).unwrap();
+        join_group(&tree, "0000:3b:00.0", 30).unwrap();
+        let _kernel = Kernel::start(root.path()).unwrap();
+
+        fs::write(device.join("sriov_numvfs"), "2").unwrap();
+        assert!(becomes(|| device.join("virtfn1").exists()));
+        let function = device.with_file_name("0000:3b:02.1");
+        assert!(function.symlink_metadata().unwrap().is_dir());
+        let driver = fs::read_link(function.join("driver")).unwrap();
+        assert!(driver.ends_with("iavf"), "{driver:?}");
+        let group = function.join("iommu_group").canonicalize().unwrap();
+        assert!(group.ends_with("32"), "{group:?}");
+
+        fs::write(device.join("sriov_numvfs"), "0").unwrap();
+        assert!(becomes(|| !function.exists()));
+        assert!(!device.join("virtfn1").exists() && !group.exists());
+    }
+
     #[test]
     fn a_driver_takes_what_is_its_own_or_what_it_is_told_to() {
         let root = tempfile::tempdir().unwrap();
@@ -200,6 +233,7 @@ mod tests {
         .unwrap();
         assert!(becomes(|| driver().is_some()));
         assert!(driver().unwrap().ends_with("iavf"), "vfio-pci has no table");
-        assert!(root.path().join("sys/class/net/ens1f0v0").exists());
+        let interface = root.path().join("sys/class/net/ens1f0v0");
+        assert!(becomes(|| interface.exists()), "it follows the driver");
     }
 }

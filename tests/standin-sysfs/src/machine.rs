@@ -155,10 +155,7 @@ impl Machine {
         for (file, text) in files {
             fs::write(device.join(file), format!("{text}\n"))?;
         }
-        link(
-            &self.tree.sys().join("bus/pci/devices").join(&name),
-            &device,
-        )?;
+        self.tree.show(&device, &name)?;
         link(&device.join("physfn"), parent)?;
         if parent.join("iommu_group").exists() {
             let numbers = names(&self.tree.groups())?;
@@ -192,7 +189,7 @@ impl Machine {
         if let Ok(group) = device.join("iommu_group").canonicalize() {
             fs::remove_dir_all(group)?;
         }
-        gone(&self.tree.sys().join("bus/pci/devices").join(&name))?;
+        self.tree.hide(&device, &name)?;
         gone(&parent.join(format!("virtfn{index}")))?;
         fs::remove_dir_all(device)
     }

@@ -25,10 +25,28 @@ impl Tree {
         self.sys.join("bus/pci/drivers")
     }
 
-    /// Where the device's files are in fact; in sysfs `bus/pci/devices` has only links.
+    /// Where the device's files are in fact; in sysfs `bus/pci/devices` has only links, in the cluster's fixture the devices
+    /// themselves.
     pub(crate) fn device(&self, address: &str) -> io::Result<PathBuf> {
         let link = self.sys.join("bus/pci/devices").join(address);
         link.canonicalize()
+    }
+
+    /// Shows a device by its address, unless it lies there itself.
+    pub(crate) fn show(&self, device: &Path, address: &str) -> io::Result<()> {
+        let shown = self.sys.join("bus/pci/devices").join(address);
+        if shown == device {
+            return Ok(());
+        }
+        link(&shown, device)
+    }
+
+    pub(crate) fn hide(&self, device: &Path, address: &str) -> io::Result<()> {
+        let shown = self.sys.join("bus/pci/devices").join(address);
+        if shown == device {
+            return Ok(());
+        }
+        gone(&shown)
     }
 
     pub(crate) fn addresses(&self) -> io::Result<Vec<String>> {

@@ -8,12 +8,15 @@ use crate::networks::FUNCTION;
 use crate::standin::device_plugin;
 
 /// What differs between stories.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// What becomes of data without a claim: `wipe` or `retain`.
     pub reclaim: &'static str,
     /// It may restart the device plugin.
     pub restart_plugin: bool,
+    /// So many functions it makes and binds on each node's card; none: it makes none. Who asks for some has a
+    /// [`kernel`](crate::functions::kernel) behind each card before.
+    pub binder: Option<u32>,
 }
 
 impl Default for Settings {
@@ -21,6 +24,7 @@ impl Default for Settings {
         Self {
             reclaim: "wipe",
             restart_plugin: false,
+            binder: None,
         }
     }
 }
@@ -28,6 +32,7 @@ impl Default for Settings {
 impl Settings {
     /// The chart's `values.exporter`.
     pub(super) fn values(self) -> Value {
+        let binding = |count| json!({"physicalFunction": INTERFACE, "numVFs": count});
         json!({
             "enabled": true,
             "allowWipe": true,
@@ -57,6 +62,7 @@ impl Settings {
                 "restart": self.restart_plugin,
                 "graceSeconds": 5,
             },
+            "binder": self.binder.map(binding).into_iter().collect::<Vec<_>>(),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Disks that fail: read-only, full, replaced, led astray by links. Data stays, is told, and all recovers.
+//! Disks that fail: read-only, full, held open, replaced, led astray by links. Data stays, is told, and all
+//! recovers.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,8 +13,8 @@ use vmberth_e2e::exporter::{
     wait_inventory,
 };
 use vmberth_e2e::seen::{self, items};
-use vmberth_e2e::wait;
-use vmberth_e2e::{Scene, kind, node};
+use vmberth_e2e::wait::{self, Look};
+use vmberth_e2e::{Scene, kind, node, vmberth};
 
 use crate::volumes::wait_back;
 
@@ -68,6 +69,50 @@ async fn remount(mode: &str) -> Result<()> {
     said.map(drop)
 }
 
+/// A process that still has the disk open, as QEMU has while it ends, is waited for; the log names it.
+#[test]
+fn a_disk_that_is_held_open_is_not_emptied() -> Result<()> {
+    exporter::story("exporter held", Settings::default(), async |scene| {
+        let place = scene.tenant("held", NODE, CLASS).await?;
+        let file = place.file("disk.img")?;
+        fs::write(&file, "precious")?;
+        let hold = format!("exec sleep {HOLD} 3<{}/disk.img", place.directory);
+        let holder = node::inside(NODE, ["sh", "-euc", &hold])?.output();
+        let watch = async {
+            scene.leave("held").await?;
+            let agent = exporter::pod(&scene.cluster, NODE).await?;
+            let told = format!("{}/disk.img", place.directory);
+            let line = wait::until("the holder's name", TOLD, async || {
+                let log = scene
+                    .cluster
+                    .log(vmberth::NAME, seen::name(&agent), "exporter");
+                let log = log.await?;
+                let line = log.lines().find(|line| line.contains(&told));
+                let line = line
+                    .filter(|line| line.contains("process"))
+                    .map(str::to_owned);
+                Ok(Look::of(line, || "not in the log".to_owned()))
+            })
+            .await?;
+            scene.say(&line);
+            ensure!(
+                fs::read_to_string(&file)? == "precious",
+                "the data has changed"
+            );
+            anyhow::Ok(())
+        };
+        let (held, watched) = futures::join!(holder, watch);
+        held?;
+        watched?;
+        wait_back(scene, &place).await
+    })
+}
+
+/// Seconds for which the disk is held.
+const HOLD: u32 = 30;
+/// Shorter than that.
+const TOLD: Duration = Duration::from_secs(20);
+
 /// Takes all room, in smaller and smaller files: a large one is refused before the last room is taken.
 const FILL: &str = "mkdir /var/vmberth-vd/filler; cd /var/vmberth-vd/filler
 for size in 1G 64M 1M; do
@@ -88,6 +133,49 @@ fn a_full_file_system_is_pressure() -> Result<()> {
         filled?;
         told?;
         wait_condition(scene, NODE, "DiskPressure", "False", &[]).await?;
+        wait_all_available(&scene.cluster, NODE).await
+    })
+}
+
+/// Mounts a file system whose server ends at once, as one of FUSE or NFS does: not even root can look at it.
+const DEAD: &str = "mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 e2e";
+
+/// ENOTCONN, as the system says it.
+const ENOTCONN: &str = "Transport endpoint is not connected (os error 107)";
+
+/// A volume that can't be read is told with its path and the system's words; the others are offered as before, and so is it
+/// when it can be read again.
+#[test]
+fn a_volume_that_cant_be_read_is_told() -> Result<()> {
+    exporter::story("exporter unreadable", Settings::default(), async |scene| {
+        wait_all_available(&scene.cluster, NODE).await?;
+        let before = names(&volumes(&scene.cluster, NODE).await?);
+        let path = format!("{FOLDER}/vol3");
+        let mount = format!("{DEAD} {path} 3<>/dev/fuse");
+        node::inside(NODE, ["sh", "-euc", &mount])?.output().await?;
+        let result = async {
+            let words = ["1 of 4 volumes", "vol3 (can't be read", ENOTCONN];
+            wait_condition(scene, NODE, "VolumesHealthy", "False", &words).await?;
+            let inventory = scene.cluster.get(kind::INVENTORY, "", NODE).await?;
+            for one in items(&inventory["status"]["volumes"]) {
+                let expected = if one["path"] == path.as_str() {
+                    "Unhealthy"
+                } else {
+                    "Available"
+                };
+                ensure!(one["state"] == expected, "{one}");
+            }
+            ensure!(
+                names(&volumes(&scene.cluster, NODE).await?) == before,
+                "other volumes than before"
+            );
+            Ok(())
+        }
+        .await;
+        let lifted = node::inside(NODE, ["umount", "-l", &path])?.output().await;
+        result?;
+        lifted?;
+        wait_condition(scene, NODE, "VolumesHealthy", "True", &[]).await?;
         wait_all_available(&scene.cluster, NODE).await
     })
 }

@@ -13,7 +13,7 @@ use vmberth_e2e::tenant::{allocatable, devices_of, pod_on, pod_resources};
 use vmberth_e2e::wait::{self, Look};
 use vmberth_e2e::{Scene, kind, node};
 
-const CONDITION: &str = "DevicePluginInSync";
+pub(crate) const CONDITION: &str = "DevicePluginInSync";
 
 const NODE: &str = NODES[0];
 
@@ -37,9 +37,7 @@ fn functions_are_told_as_they_are() -> Result<()> {
         wait_condition(scene, NODE, CONDITION, "True", &["4 of 4"]).await?;
         agree(scene, 4, 0).await?;
 
-        let mut pod = pod_on("taker", NODE);
-        pod["spec"]["containers"][0]["resources"] = json!({"limits": {FUNCTION: "1"}});
-        let taken = taken(scene, &pod).await?;
+        let taken = take_one(scene).await?;
         agree(scene, 3, 1).await?;
 
         node::restart(&format!("{NODE}/kubelet")).await?;
@@ -116,9 +114,10 @@ async fn stale(scene: &Scene, taken: &str) -> Result<()> {
     agree(scene, 3, 1).await
 }
 
-/// Runs the pod and returns the function that its container was told of.
-async fn taken(scene: &Scene, pod: &Value) -> Result<String> {
-    let mut pod = pod.clone();
+/// Runs a pod that wants a function, and returns the one that its container was told of.
+pub(crate) async fn take_one(scene: &Scene) -> Result<String> {
+    let mut pod = pod_on("taker", NODE);
+    pod["spec"]["containers"][0]["resources"] = json!({"limits": {FUNCTION: "1"}});
     let say = "echo function $PCIDEVICE_INTEL_COM_INTEL_SRIOV_VM; exec sleep 100000";
     pod["spec"]["containers"][0]["command"] = json!(["/bin/sh", "-c", say]);
     scene.run_pod(&pod).await?;
@@ -138,7 +137,7 @@ async fn taken(scene: &Scene, pod: &Value) -> Result<String> {
 }
 
 /// What the story's pod holds, in the kubelet's own words.
-async fn held(scene: &Scene) -> Result<Vec<String>> {
+pub(crate) async fn held(scene: &Scene) -> Result<Vec<String>> {
     let answer = pod_resources(NODE).await?;
     Ok(devices_of(&answer, &scene.namespace, "taker", FUNCTION))
 }
@@ -156,7 +155,7 @@ async fn wait_allocatable(scene: &Scene, wanted: u32) -> Result<()> {
 
 /// Inventory and metrics say the same, and of what is allocated podresources do, too; at the latest when a kubelet that
 /// has just begun knows its devices again.
-async fn agree(scene: &Scene, free: u64, taken: u64) -> Result<()> {
+pub(crate) async fn agree(scene: &Scene, free: u64, taken: u64) -> Result<()> {
     let what = format!("{free} functions free, {taken} allocated, in every word");
     wait::until(&what, Duration::from_secs(60), async || {
         let said = said(scene).await?;

@@ -1,6 +1,8 @@
 //! Simulated nodes have no agent: their inventories are written by the agent's own code, from trees of files that stand in
 //! for their hardware. One process for all of them; there is no second writer of the format.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, ensure};
 use prometheus::Registry;
 use vmberth_decide::node::assess::assess;
@@ -12,7 +14,7 @@ use vmberth_e2e::networks::FUNCTION;
 use vmberth_e2e::seen::text;
 use vmberth_e2e::tool::Tool;
 use vmberth_e2e::{Scene, kind};
-use vmberth_exporter::look;
+use vmberth_exporter::look::Looker;
 use vmberth_exporter::metrics::Metrics;
 use vmberth_exporter::publish::{Published, Publisher};
 use vmberth_exporter::roots::Roots;
@@ -38,7 +40,7 @@ fn simulated_nodes_are_seen_by_the_same_code() -> Result<()> {
             Tree::full(tree.path())?;
             let config = config();
             let roots = Roots::new(tree.path(), "/var/lib/kubelet");
-            let facts = look::at(roots, config.clone()).await?;
+            let facts = Looker::new(roots, Arc::default()).look(&config).await?;
             let cluster = Cluster {
                 node: Some(node.clone()),
                 ..Cluster::default()
