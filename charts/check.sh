@@ -91,6 +91,7 @@ has everything 'image: "registry.example.org:5000/edge/vmberth/certs:0123abc-dir
 has everything 'values: ["edge-ns","infra","kube-system","other-vms"]'
 has everything 'kind: ServiceMonitor'
 has everything 'kind: PrometheusRule'
+has everything 'expr: min(vmberth_exporter_inventory_served) == 0'
 has everything 'failurePolicy: Ignore'
 lacks everything.MutatingWebhookConfiguration 'failurePolicy: Fail'
 has everything 'example.org/note: kept'
@@ -165,6 +166,7 @@ has default.DaemonSet 'priorityClassName: "system-node-critical"'
 has default.DaemonSet 'maxUnavailable: 10%'
 has default.DaemonSet 'image: "ghcr.io/vmberth/exporter:0.1.0"'
 lacks default.DaemonSet 'add: ['
+lacks default.DaemonSet 'appArmorProfile'
 lacks default.DaemonSet '--volumes-root'
 lacks default.DaemonSet '--sysfs-root'
 has default.DaemonSet '--kubelet-root=/var/lib/kubelet'
@@ -180,6 +182,7 @@ lacks default 'name: vmberth-exporter-pods'
 lacks default 'verbs: [delete]'
 lacks default 'kind: StorageClass'
 has everything.DaemonSet 'add: [DAC_OVERRIDE, FOWNER, SYS_PTRACE]'
+has everything.DaemonSet 'appArmorProfile: {type: Unconfined}'
 has everything.DaemonSet '--volumes-root=/volumes'
 has everything.DaemonSet 'mountPath: /volumes/var/vd'
 # Only what is wiped, not what is retained.
@@ -208,6 +211,23 @@ if [ "$(count "$volumes" 'kind: ValidatingAdmissionPolicy')" = 4 ] &&
 fi
 lacks minimal 'vmberth-exporter'
 lacks minimal 'CustomResourceDefinition'
+
+# What is said after an installation. `helm template` does not show it, so it is an object of a copy here.
+cp -R vmberth "$out/chart"
+notes=$out/chart/templates/_notes.tpl
+{ printf '{{- define "notes" -}}\n'; cat vmberth/templates/NOTES.txt; printf '\n{{- end -}}\n'; } >"$notes"
+printf 'notes: |\n{{ include "notes" . | indent 2 }}\n' >"$out/chart/templates/notes.yaml"
+for name in default everything; do
+    if "$helm" template vmberth "$out/chart" --namespace edge-ns -f "vmberth/ci/$name.yaml" \
+        --kube-version 1.33.0 --show-only templates/notes.yaml >"$out/$name.notes" 2>"$out/error"; then ok; else
+        bad "the notes with $name"; cat "$out/error" >&2
+    fi
+done
+has default.notes '/var/vd/vol0 to 64: only looked at, since the pattern has no storageClass'
+# Scratch space may end otherwise than disks do.
+has everything.notes "/var/vd/vol0 to 15: PersistentVolumes of class local-vd, data is kept when the claim is gone, that of CDI's scratch space removed"
+has everything.notes '/mnt/fast/disk0 to 3: PersistentVolumes of class local-fast, data is kept when the claim is gone'
+lacks everything.notes 'local-fast, data is kept when the claim is gone,'
 
 # The definition of NodeInventory is what the binary says.
 crd=vmberth/files/nodeinventories.yaml
@@ -321,6 +341,7 @@ refused exporter.createStorageClasses.0 --set exporter.createStorageClasses[0]=A
 refused exporter.kubeletRoot --set exporter.kubeletRoot=var/lib/kubelet
 refused exporter.kubeletRoot --set exporter.kubeletRoot=/
 refused exporter.resyncSeconds --set exporter.resyncSeconds=0
+refused exporter.resyncSeconds --set exporter.resyncSeconds=601
 refused exporter.resyncSeconds --set-string exporter.resyncSeconds=1m
 for directory in /var /var/lib/ /var/lib/kubelet /var/lib/kubelet/pods /proc /sys/fs/ /run/vd /dev /etc; do
     refused exporter.volumes.0.directory --set-json 'exporter.volumes=[{"directory":"'$directory'","prefix":"vol","max":1}]'

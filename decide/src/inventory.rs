@@ -5,8 +5,12 @@
 //! their documentation is what `kubectl explain` says. Lists are atomic and numbers are rounded, so that the object stays
 //! small and a guest that writes to its disk makes few writes here: exact values are in the exporter's metrics.
 
+mod state;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use state::VolumeState;
 
 /// Bytes are published in multiples of this, rounded down where they are free and up where they are taken: 64 MiB.
 pub const GRAIN: u64 = 64 << 20;
@@ -48,6 +52,14 @@ pub struct NodeInventoryStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+    /// Entries that are left out at the ends of volumes, fileSystems, physicalFunctions, vfPools and their functions, so that the
+    /// object stays under 16 KiB. The summary counts all, the exporter's metrics name all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Totals of one node.
@@ -97,51 +109,6 @@ pub struct Volume {
     /// Size that its disk may grow to, in multiples of 64 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_bytes: Option<u64>,
-}
-
-/// What a volume is worth now.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-pub enum VolumeState {
-    /// For the taking.
-    Available,
-    /// A claim has it.
-    Bound,
-    /// Its claim is gone and its data will be removed as soon as that is safe.
-    Released,
-    /// Its claim is gone and its data is kept.
-    Retained,
-    /// Healthy, but no PersistentVolume is made of it: nobody asked for one, or there is data in it.
-    Unoffered,
-    /// It can't be used.
-    #[default]
-    Unhealthy,
-}
-
-impl VolumeState {
-    /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::Available,
-        Self::Bound,
-        Self::Released,
-        Self::Retained,
-        Self::Unoffered,
-        Self::Unhealthy,
-    ];
-
-    /// As it is published.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "Available",
-            Self::Bound => "Bound",
-            Self::Released => "Released",
-            Self::Retained => "Retained",
-            Self::Unoffered => "Unoffered",
-            Self::Unhealthy => "Unhealthy",
-        }
-    }
 }
 
 /// A file system that holds volumes.
@@ -298,5 +265,6 @@ pub struct Condition {
     /// For people; says what to do next.
     pub message: String,
     /// When the status changed last, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     pub last_transition_time: String,
 }

@@ -128,10 +128,15 @@ pub const VIRTUAL_MACHINE_ANNOTATION: &str = "vmberth.io/virtual-machine";
 /// Annotation of a PersistentVolume of ours: where its file system was mounted when it was made. Written and read by the
 /// exporter: a directory of that path on another mount point is not the one that was promised.
 pub const MOUNT_POINT_ANNOTATION: &str = "vmberth.io/mount-point";
+/// Annotation of a PersistentVolume of ours: which directory it was made of, as its number and the time when that was made,
+/// `inode:nanoseconds`. Written and read by the exporter: after disks were swapped another directory has the path and the
+/// mount point, and its data is another's.
+pub const DIRECTORY_ANNOTATION: &str = "vmberth.io/directory";
 /// Annotation of a PersistentVolume of ours: `scratch/` and the UID of its claim, if that is CDI's scratch space. Written
-/// by the exporter while a pod of CDI uses the claim, since afterwards nobody can tell; read by the exporter.
+/// by the exporter once it saw a pod of CDI use the claim so, since afterwards nobody can tell; read by the exporter.
 pub const CLAIM_KIND_ANNOTATION: &str = "vmberth.io/claim-kind";
-/// Annotation of a PersistentVolume: with `true` its data is never removed. Written by people; read by the exporter.
+/// Annotation or label of a PersistentVolume: with any value but `false` and the empty one its data is never removed.
+/// Written by people; read by the exporter ([`crate::node::reclaim::keeps`]).
 pub const KEEP_ANNOTATION: &str = "vmberth.io/keep";
 /// Annotation of a PersistentVolume that a provisioner made. Written by provisioners; read by the exporter, which writes
 /// [`PROVISIONER`] into its own and keeps its hands off the others.
@@ -144,6 +149,9 @@ pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 pub const VM_NAME_LABEL: &str = "vm.kubevirt.io/name";
 /// End of the name of CDI's scratch claims (facts: domain 5).
 pub const SCRATCH_SUFFIX: &str = "-scratch";
+/// Name of the volume by which pods of CDI have their scratch claim; the claim that they fill is `cdi-data-vol`. Written by
+/// cdi-controller (CDI 1.65, pkg/controller/common/util.go, `ScratchVolName`); read by the exporter.
+pub const CDI_SCRATCH_VOLUME: &str = "cdi-scratch-vol";
 /// Driver of functions that VMs can take.
 pub const VFIO_DRIVER: &str = "vfio-pci";
 /// A volume's disk: KubeVirt and CDI know no other name (facts: domain 5).

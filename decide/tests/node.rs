@@ -11,8 +11,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use vmberth_decide::inventory::VolumeState;
 use vmberth_decide::names;
-use vmberth_decide::node::assess::{VolumeVerdict, assess};
+use vmberth_decide::node::assess::{ConditionKind, Status, VolumeVerdict, assess};
 use vmberth_decide::node::cluster::{ClaimRef, Cluster, Node, PersistentVolume, Phase, Pod};
 use vmberth_decide::node::config::{Capacity, Config, Offer, Reclaim, VolumePattern};
 use vmberth_decide::node::facts::{
@@ -42,6 +43,15 @@ impl World {
 
     fn volumes(&self) -> Vec<VolumeVerdict> {
         assess(&self.facts, &self.cluster, &self.config).volumes
+    }
+
+    /// Its words may stand behind those of another reason.
+    fn is_overpromised(&self) -> bool {
+        let findings = assess(&self.facts, &self.cluster, &self.config).findings;
+        let mut findings = findings.iter();
+        findings.any(|it| {
+            it.kind == ConditionKind::DiskPressure && it.message.contains("at overcommit")
+        })
     }
 
     /// As the exporter would, and the PV controller behind it.
@@ -167,6 +177,7 @@ prop_compose! {
         file_systems.map(|(((size, free, luck), mount), minor)| FileSystemFacts {
             device: device(minor), mount_point: mount.into(), read_only: luck == 0,
             size: size * GIB, free: size * GIB / 100 * free,
+            directories: (minor == 1).then(|| "/var/vd/".to_owned()).into_iter().collect(),
             ..FileSystemFacts::default()
         }).collect()
     }
@@ -179,9 +190,12 @@ prop_compose! {
         disk in option::of(1..40_u64),
         files in prop_oneof![2 => Just(0), 1 => 1..9_u64],
         mounted in option::weighted(0.2, select(vec!["p0", "p1", "ghost"])),
+        born in option::of(0..2_i128),
+        other in option::weighted(0.2, select(vec!["/mnt/disks/d0", "/mnt/disks/d1"])),
     ) -> DirectoryFacts {
+        let also_at = other.map(str::to_owned).into_iter().collect();
         DirectoryFacts {
-            device: device(minor), inode, mode: 0o755,
+            device: device(minor), stat_device: device(minor), inode, mode: 0o755, born, also_at,
             disk: disk.map(|size| DiskFacts {
                 format: DiskFormat::Raw, virtual_bytes: size * GIB, allocated_bytes: GIB, modified: 0,
             }),
@@ -218,6 +232,12 @@ fn paths() -> impl Strategy<Value = String> {
     (select(vec!["vol", "x"]), 0..16_u16).prop_map(numbered)
 }
 
+/// Of PersistentVolumes, some of which name a directory by another path.
+fn named_paths() -> impl Strategy<Value = String> {
+    let elsewhere = select(vec!["/mnt/disks/d0", "/mnt/disks/d1", "/mnt/disks/d1/sub"]);
+    prop_oneof![9 => paths(), 1 => elsewhere.prop_map(str::to_owned)]
+}
+
 fn scanned() -> impl Strategy<Value = Vec<VolumeFacts>> {
     let volume = |(path, content): (String, Content)| VolumeFacts {
         name: path.rsplit('/').next().unwrap().to_owned(),
@@ -241,7 +261,7 @@ fn usually(value: &'static str, others: Vec<&'static str>) -> impl Strategy<Valu
 
 prop_compose! {
     fn persistent_volumes()(
-        (path, slash) in (paths(), option::weighted(0.1, Just("/"))),
+        (path, slash) in (named_paths(), option::weighted(0.1, Just("/"))),
         (owner, provisioner) in (usually("edge-1", vec!["old", ""]), usually(names::PROVISIONER, vec!["someone"])),
         uid in usually("node-uid", vec!["old"]),
         host in usually(HOSTNAME, vec!["edge-2", ""]),
@@ -254,11 +274,15 @@ prop_compose! {
         claim in option::weighted(0.8, claims()),
         marks in vec(select(vec![
             (names::KEEP_ANNOTATION, "true"),
+            (names::KEEP_ANNOTATION, "Yes"),
+            (names::KEEP_ANNOTATION, "false"),
             (names::CLAIM_KIND_ANNOTATION, "scratch"),
             (names::CLAIM_KIND_ANNOTATION, "scratch/u0"),
             (names::CLAIM_KIND_ANNOTATION, "scratch/"),
             (names::MOUNT_POINT_ANNOTATION, "/var/vd"),
             (names::MOUNT_POINT_ANNOTATION, "/"),
+            (names::DIRECTORY_ANNOTATION, "1"),
+            (names::DIRECTORY_ANNOTATION, "1:0"),
             (names::VIRTUAL_MACHINE_ANNOTATION, "default/old"),
         ]), 0..2),
         deleting in prop::bool::weighted(0.1),
@@ -299,6 +323,7 @@ prop_compose! {
         file_systems in file_systems(),
         mut held in vec(persistent_volumes(), 0..8),
         mut pods in vec(pods(), 0..3),
+        scratch in vec(select(vec!["u0", "u1"]), 0..2),
         hostname in option::weighted(0.95, Just(HOSTNAME.to_owned())),
     ) -> World {
         for (number, pv) in held.iter_mut().enumerate() {
@@ -312,7 +337,9 @@ prop_compose! {
         let node = Node { name: "edge-1".into(), uid: "node-uid".into(), hostname, ..Node::default() };
         World {
             facts: Facts { volumes, file_systems, ..Facts::default() },
-            cluster: Cluster { node: Some(node), volumes: held, pods },
+            cluster: Cluster {
+                node: Some(node), volumes: held, pods, scratch: scratch.into_iter().map(str::to_owned).collect(),
+            },
             config: Config { volumes: patterns, ..Config::default() },
         }
     }
@@ -348,6 +375,80 @@ fn ordered(actions: &[Action]) -> impl Iterator<Item = &ReclaimOrder> {
     })
 }
 
+/// For disks of so many GiB.
+fn fixed(disk: u64) -> Offer {
+    Offer {
+        class: "local-vd".into(),
+        capacity: Capacity::Fixed(disk * GIB),
+        filesystem_overhead: 0.06,
+        overcommit: 1.0,
+        reclaim: Reclaim::Retain,
+        scratch_reclaim: Reclaim::Retain,
+    }
+}
+
+fn empty_volume(number: u64) -> VolumeFacts {
+    VolumeFacts {
+        name: format!("vol{number}"),
+        path: format!("/var/vd/vol{number}"),
+        content: Content::Directory(DirectoryFacts {
+            device: device(1),
+            inode: number,
+            ..DirectoryFacts::default()
+        }),
+    }
+}
+
+/// Volumes `vol0` to `vol<max>`, none of which is there, on a file system of so many GiB.
+fn one_file_system(free: u64, max: u16, offer: Offer) -> World {
+    World {
+        facts: Facts {
+            file_systems: vec![FileSystemFacts {
+                device: device(1),
+                mount_point: "/".into(),
+                size: free * GIB,
+                free: free * GIB,
+                directories: BTreeSet::from(["/var/vd/".to_owned()]),
+                ..FileSystemFacts::default()
+            }],
+            ..Facts::default()
+        },
+        cluster: Cluster {
+            node: Some(Node {
+                name: "edge-1".into(),
+                uid: "node-uid".into(),
+                hostname: Some(HOSTNAME.into()),
+                ..Node::default()
+            }),
+            ..Cluster::default()
+        },
+        config: Config {
+            volumes: vec![VolumePattern {
+                directory: "/var/vd/".into(),
+                prefix: "vol".into(),
+                max,
+                slash_added: false,
+                offer: Some(offer),
+            }],
+            ..Config::default()
+        },
+    }
+}
+
+/// What becomes known as scratch space.
+fn marked(actions: &[Action]) -> impl Iterator<Item = &Mend> {
+    let mends = actions.iter().filter_map(|action| match action {
+        Action::Mend(mend) => Some(mend),
+        Action::Create(_) | Action::Reclaim(_) => None,
+    });
+    mends.filter(|mend| {
+        matches!(
+            mend.annotations.get(names::CLAIM_KIND_ANNOTATION),
+            Some(Some(_))
+        )
+    })
+}
+
 /// A PersistentVolume that pods of this node may get.
 fn is_here(pv: &PersistentVolume) -> bool {
     pv.hostnames.is_empty() || pv.hostnames.contains(HOSTNAME)
@@ -373,18 +474,65 @@ proptest! {
         }
     }
 
-    /// A volume that was given back loses what it noted of its claim, and that is all.
+    /// What is made is within what the condition calls promised too much.
+    #[test]
+    fn new_volumes_are_never_told_as_overpromised(mut world in worlds()) {
+        if !world.is_overpromised() {
+            let actions = world.plan().into_iter();
+            world.carry_out(actions.filter(|action| matches!(action, Action::Create(_))).collect());
+            prop_assert!(!world.is_overpromised());
+        }
+    }
+
+    #[test]
+    fn only_what_pods_of_this_node_get_is_available(mut world in worlds()) {
+        for pv in &mut world.cluster.volumes {
+            (pv.phase, pv.claim) = (Phase::Available, None);
+        }
+        let node = world.cluster.node.as_ref().unwrap();
+        for volume in world.volumes() {
+            let pv = world.cluster.volumes.iter().find(|pv| Some(&pv.name) == volume.persistent_volume.as_ref());
+            let is_here = pv.is_some_and(|pv| node.hostname.as_ref().is_some_and(|it| pv.hostnames.contains(it)));
+            prop_assert!(is_here || volume.state != VolumeState::Available, "{volume:?}");
+        }
+    }
+
+    /// Directories that are not there are bad where one of ours is lost, and nowhere else.
+    #[test]
+    fn node_without_directories_is_well_unless_it_lost_one(mut world in worlds()) {
+        world.facts.volumes.clear();
+        world.facts.file_systems.clear();
+        let assessment = assess(&world.facts, &world.cluster, &world.config);
+        let ours = world.cluster.volumes.iter().any(|pv| {
+            pv.labels[names::NODE_LABEL] == "edge-1"
+                && pv.annotations[names::PROVISIONED_BY_ANNOTATION] == names::PROVISIONER
+        });
+        let healthy = &assessment.findings[0];
+        let expected = if ours { (Status::False, "VolumesUnhealthy") } else { (Status::True, "NoVolumes") };
+        prop_assert_eq!((healthy.kind, (healthy.status, healthy.reason)), (ConditionKind::VolumesHealthy, expected));
+        prop_assert_eq!(assessment.advice.iter().any(|advice| advice.reason == "NoVolumes"), false);
+    }
+
+    /// A volume that was given back loses what it noted of its claim, one that was marked as scratch space may be given
+    /// back, and that is all.
     #[test]
     fn plan_that_is_carried_out_leaves_nothing_to_do(mut world in worlds()) {
-        let first = world.plan();
-        let given_back: BTreeSet<String> = ordered(&first).map(|order| order.name.clone()).collect();
-        world.carry_out(first);
-        let second = world.plan();
-        for action in &second {
-            let follows = matches!(action, Action::Mend(mend) if given_back.contains(&mend.name));
-            prop_assert!(follows, "{action:?}");
+        let mut before = world.plan();
+        world.carry_out(before.clone());
+        for _ in 0..2 {
+            let given_back: BTreeSet<String> = ordered(&before).map(|order| order.name.clone()).collect();
+            let next = world.plan();
+            for action in &next {
+                let follows = match action {
+                    Action::Create(_) => false,
+                    Action::Mend(mend) => given_back.contains(&mend.name),
+                    Action::Reclaim(order) => marked(&before).any(|mend| mend.name == order.name),
+                };
+                prop_assert!(follows, "{action:?}");
+            }
+            world.carry_out(next.clone());
+            before = next;
         }
-        world.carry_out(second);
         prop_assert_eq!(world.plan(), []);
     }
 
@@ -393,7 +541,7 @@ proptest! {
     fn crash_between_actions_changes_nothing(world in worlds(), done in any::<prop::sample::Index>()) {
         let settled = |mut world: World, first: Vec<Action>| {
             world.carry_out(first);
-            for _ in 0..2 {
+            for _ in 0..3 {
                 let actions = world.plan();
                 world.carry_out(actions);
             }
@@ -421,6 +569,38 @@ proptest! {
         }
     }
 
+    /// Whenever directories are made or emptied, those that come last still get what the first got.
+    #[test]
+    fn fair_shares_are_the_same_for_all_whoever_comes_first(
+        (order, late) in (1..9_u16)
+            .prop_flat_map(|count| (Just((0..count).collect::<Vec<_>>()).prop_shuffle(), vec(any::<bool>(), 9))),
+        free in 1..300_u64,
+        overcommit in select(vec![0.5, 1.0, 2.0]),
+    ) {
+        let count = u64::try_from(order.len()).unwrap();
+        let offer = Offer { capacity: Capacity::Fair, ..fixed(1) };
+        let offer = Offer { overcommit, ..offer };
+        let mut world = one_file_system(free, u16::try_from(count - 1).unwrap(), offer);
+        for number in order.iter().copied() {
+            world.facts.volumes.push(empty_volume(u64::from(number)));
+            let directory = world.directory_mut(&format!("/var/vd/vol{number}")).unwrap();
+            directory.foreign.count = u64::from(late[usize::from(number)]);
+            let actions = world.plan();
+            world.carry_out(actions);
+        }
+        for number in &order {
+            world.directory_mut(&format!("/var/vd/vol{number}")).unwrap().foreign = Foreign::default();
+            let actions = world.plan();
+            world.carry_out(actions);
+        }
+        let sizes: Vec<u64> = world.cluster.volumes.iter().map(|pv| pv.capacity).collect();
+        prop_assert_eq!(sizes.len(), order.len());
+        let most = limit(free * GIB, overcommit);
+        prop_assert!(sizes.iter().sum::<u64>() <= most);
+        let share = most / count;
+        prop_assert!(sizes.iter().all(|size| size.abs_diff(share) <= count << 20), "{sizes:?}, not {share}");
+    }
+
     #[test]
     fn only_what_nobody_keeps_or_uses_is_given_back(world in worlds()) {
         for order in ordered(&world.plan()) {
@@ -430,7 +610,7 @@ proptest! {
             prop_assert_eq!(pv.labels.get(names::NODE_LABEL).map(String::as_str), Some("edge-1"));
             prop_assert!(says(names::PROVISIONED_BY_ANNOTATION, names::PROVISIONER));
             prop_assert!(says(names::NODE_UID_ANNOTATION, "node-uid"));
-            prop_assert!(!says(names::KEEP_ANNOTATION, "true"));
+            prop_assert!(pv.annotations.get(names::KEEP_ANNOTATION).is_none_or(|value| value == "false"));
             let claim = pv.claim.as_ref().unwrap();
             prop_assert!(!claim.uid.is_empty() && *claim == order.claim);
             let directory = world.directory(&order.path).unwrap();
@@ -440,6 +620,14 @@ proptest! {
                 let now = file_systems.find(|fs| fs.device == directory.device).map(|fs| &fs.mount_point);
                 prop_assert_eq!(now, Some(made_on));
             }
+            let marks = [directory.mark(), directory.inode.to_string()];
+            let made_of = pv.annotations.get(names::DIRECTORY_ANNOTATION);
+            prop_assert!(made_of.is_none_or(|made_of| marks.contains(made_of)));
+            let by_another_path = |other: &&PersistentVolume| {
+                let path = other.path.trim_end_matches('/').trim_end_matches("/sub");
+                directory.also_at.contains(path) && is_here(other)
+            };
+            prop_assert_eq!(world.cluster.volumes.iter().filter(by_another_path).count(), 0);
             let names_it = |other: &&PersistentVolume| other.path.trim_end_matches('/') == order.path && is_here(other);
             prop_assert_eq!(world.cluster.volumes.iter().filter(names_it).count(), 1);
             let offers = world.config.volumes.iter().filter_map(|pattern| pattern.offer.as_ref());
@@ -493,37 +681,8 @@ proptest! {
     /// Where there is room, every empty directory is offered.
     #[test]
     fn empty_directories_are_offered(count in 1..16_u64, disk in 1..30_u64) {
-        let volumes = (0..count).map(|number| VolumeFacts {
-            name: format!("vol{number}"),
-            path: format!("/var/vd/vol{number}"),
-            content: Content::Directory(DirectoryFacts { device: device(1), inode: number, ..Default::default() }),
-        });
-        let offer = Offer {
-            class: "local-vd".into(), capacity: Capacity::Fixed(disk * GIB), filesystem_overhead: 0.06,
-            overcommit: 1.0, reclaim: Reclaim::Retain, scratch_reclaim: Reclaim::Retain,
-        };
-        let world = World {
-            facts: Facts {
-                volumes: volumes.collect(),
-                file_systems: vec![FileSystemFacts {
-                    device: device(1), mount_point: "/".into(), size: 1000 * GIB, free: 1000 * GIB,
-                    ..Default::default()
-                }],
-                ..Facts::default()
-            },
-            cluster: Cluster {
-                node: Some(Node {
-                    name: "edge-1".into(), uid: "node-uid".into(), hostname: Some(HOSTNAME.into()), ..Node::default()
-                }),
-                ..Cluster::default()
-            },
-            config: Config {
-                volumes: vec![VolumePattern {
-                    directory: "/var/vd/".into(), prefix: "vol".into(), max: 64, slash_added: false, offer: Some(offer),
-                }],
-                ..Config::default()
-            },
-        };
+        let mut world = one_file_system(1000, 64, fixed(disk));
+        world.facts.volumes = (0..count).map(empty_volume).collect();
         prop_assert_eq!(u64::try_from(world.plan().len()).unwrap(), count);
     }
 }

@@ -1,6 +1,7 @@
 //! Flags of `vmberth-exporter`, each also an environment variable.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,8 +56,8 @@ pub struct Args {
     #[arg(long, env = "VMBERTH_ADMIN_LISTEN", default_value = "0.0.0.0:8080")]
     pub admin_listen: SocketAddr,
 
-    /// The longest time between two looks, in seconds; changes are seen at once, but for the kernel's own files
-    #[arg(long, env = "VMBERTH_RESYNC", default_value = "60", value_parser = seconds)]
+    /// The longest time between two looks, in seconds from 1 to 600; changes are seen at once, but for the kernel's own files
+    #[arg(long, env = "VMBERTH_RESYNC", default_value = "60", value_parser = resync)]
     pub resync: Duration,
 
     /// How to log
@@ -81,6 +82,15 @@ fn absolute(text: &str) -> Result<String, String> {
     }
 }
 
+/// At least the second that lies between two rounds; at most less than the 900 s after which the chart's alert says that
+/// nobody sees the node.
+const RESYNC: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+
+fn resync(text: &str) -> Result<Duration, String> {
+    let time = seconds(text).ok().filter(|time| RESYNC.contains(time));
+    time.ok_or_else(|| "expected seconds as a number from 1 to 600, like 60".to_owned())
+}
+
 /// Form of what `--once` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -92,6 +102,7 @@ pub enum Output {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
     use rstest::rstest;
 
     use super::*;
@@ -105,5 +116,38 @@ mod tests {
         let args = Args::try_parse_from(flags).ok();
         let path = args.map(|args| args.roots().kubelet("pod-resources"));
         assert_eq!(path.as_deref(), expected);
+    }
+
+    /// A page that says less than the binary does is found only by who needs it.
+    #[test]
+    fn every_flag_is_on_the_page() {
+        let page = include_str!("../../docs/exporter.md");
+        let command = Args::command();
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        let missing: Vec<&str> = flags
+            .filter(|flag| !page.contains(&format!("`--{flag}`")))
+            .collect();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    #[rstest]
+    #[case::default(&[], Some(60_000))]
+    #[case::least(&["--resync=1"], Some(1_000))]
+    #[case::parts(&["--resync=2.5"], Some(2_500))]
+    #[case::most(&["--resync=600"], Some(600_000))]
+    #[case::a_tight_poll(&["--resync=0"], None)]
+    #[case::less_than_a_second(&["--resync=0.5"], None)]
+    #[case::longer_than_the_alert_waits(&["--resync=601"], None)]
+    #[case::no_number(&["--resync=1m"], None)]
+    fn time_between_two_looks(#[case] flags: &[&str], #[case] millis: Option<u64>) {
+        let flags = ["vmberth-exporter", "--once"].iter().chain(flags);
+        match (Args::try_parse_from(flags), millis) {
+            (Ok(args), Some(millis)) => assert_eq!(args.resync, Duration::from_millis(millis)),
+            (Err(error), None) => {
+                let error = error.to_string();
+                assert!(error.contains("from 1 to 600"), "{error}");
+            }
+            (parsed, expected) => panic!("{parsed:?}, expected {expected:?}"),
+        }
     }
 }

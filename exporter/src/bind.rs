@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout};
-use vmberth_decide::node::binder::{Plan, Step};
+use vmberth_decide::node::binder::{Plan, Standing, Step};
 
 use crate::metrics::{Metrics, Outcome};
 use crate::sysfs::{self, SysfsError};
+use crate::told::{shape, shown};
 
 /// sysfs tells nobody of a change, so the next round has to look.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -82,6 +83,25 @@ impl Binder {
             }
         }
         Ok(Some(LOOK_AGAIN))
+    }
+
+    /// What people should know of it. Without a root nothing is ever done.
+    #[must_use]
+    pub fn standing(&self, root: Option<&Path>, plan: &Plan) -> Standing {
+        match root {
+            None => Standing::ReadOnly,
+            Some(_) => Standing::Works(self.troubles(plan)),
+        }
+    }
+
+    /// Why devices are still not as `plan` wants them, by address. What nobody wants any longer is no trouble.
+    fn troubles(&self, plan: &Plan) -> BTreeMap<String, String> {
+        let is_wanted = |address: &str| plan.steps.iter().any(|step| step.address() == address);
+        let troubles = self.troubles.iter();
+        troubles
+            .filter(|(address, trouble)| trouble.hangs.is_some() || is_wanted(address))
+            .map(|(address, trouble)| (address.clone(), shown(&trouble.told)))
+            .collect()
     }
 
     async fn try_step(
@@ -173,9 +193,9 @@ impl Binder {
 }
 
 impl Trouble {
-    /// The same trouble is told once.
+    /// The same trouble is told once, and in the same words: each change of a condition is a write to the API server.
     fn tell(&mut self, device: &str, error: &str) {
-        if self.told != error {
+        if shape(&self.told) != shape(error) {
             tracing::warn!(
                 device,
                 error,

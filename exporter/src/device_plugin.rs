@@ -7,27 +7,76 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client};
-use vmberth_decide::node::device_plugin::Decision;
+use tokio::time::Instant;
+use vmberth_decide::node::Assessment;
+use vmberth_decide::node::cluster::Cluster;
+use vmberth_decide::node::config::Config;
+use vmberth_decide::node::device_plugin::{self, Decision, Restarts};
 
 use crate::metrics::{Metrics, Object, Outcome};
 
 /// Longest time of one attempt: a round must not wait for an API server that is away.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Does what was decided. With a time, it is to be decided again after so long, even if nothing changes.
-pub async fn execute(decision: &Decision, client: &Client, metrics: &Metrics) -> Option<Duration> {
-    match decision {
-        Decision::Nothing => None,
-        Decision::Wait(time) => Some(*time),
-        Decision::Restart {
-            namespace,
-            pod,
-            uid,
-        } => {
-            let outcome = delete(client, namespace, pod, uid).await;
-            metrics.wrote(Object::Pod, outcome);
-            None
+/// Restarts the device plugin of one node, and remembers what came of it.
+pub struct Restarter {
+    client: Client,
+    metrics: Metrics,
+    memory: Restarts,
+    started: Instant,
+}
+
+impl Restarter {
+    /// Nothing was restarted yet.
+    #[must_use]
+    pub fn new(client: Client, metrics: Metrics) -> Self {
+        Self {
+            client,
+            metrics,
+            memory: Restarts::default(),
+            started: Instant::now(),
         }
+    }
+
+    /// What is to be done; said in the assessment's advice, too, before it is done.
+    pub fn decide(
+        &mut self,
+        assessment: &mut Assessment,
+        cluster: &Cluster,
+        config: &Config,
+    ) -> Decision {
+        let now = self.started.elapsed();
+        let decision = device_plugin::decide(assessment, cluster, config, &mut self.memory, now);
+        device_plugin::tell(&mut assessment.advice, &decision, cluster, config);
+        decision
+    }
+
+    /// Does what was decided. With a time, it is to be decided again after so long, even if nothing changes.
+    pub async fn execute(&mut self, decision: &Decision) -> Option<Duration> {
+        match decision {
+            Decision::Nothing | Decision::GiveUp => None,
+            Decision::Wait(time, _) => Some(*time),
+            Decision::Restart {
+                namespace,
+                pod,
+                uid,
+            } => {
+                let outcome = delete(&self.client, namespace, pod, uid).await;
+                self.metrics.wrote(Object::Pod, outcome);
+                if outcome == Outcome::Failed {
+                    self.memory.failed();
+                }
+                None
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Restarter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Restarter")
+            .field("memory", &self.memory)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,69 +112,4 @@ async fn delete(client: &Client, namespace: &str, pod: &str, uid: &str) -> Outco
 }
 
 #[cfg(test)]
-mod tests {
-    use prometheus::{Registry, TextEncoder};
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-    use crate::fake::ApiServer;
-
-    fn restart() -> Decision {
-        Decision::Restart {
-            namespace: "kube-system".to_owned(),
-            pod: "sriovdp-x".to_owned(),
-            uid: "u1".to_owned(),
-        }
-    }
-
-    #[rstest]
-    #[case::deleted(200, "ok")]
-    #[case::gone(404, "refused")]
-    #[case::replaced(409, "refused")]
-    #[case::forbidden(403, "failed")]
-    #[tokio::test]
-    async fn pod_is_deleted_only_if_it_is_still_that_one(#[case] code: u16, #[case] result: &str) {
-        let api = ApiServer::new(vec![(code, json!({"kind": "Status", "code": code}))]);
-        let registry = Registry::new();
-        let metrics = Metrics::register(&registry).unwrap();
-        assert_eq!(execute(&restart(), &api.client(), &metrics).await, None);
-        let asked = api.requests();
-        assert_eq!(asked.len(), 1);
-        assert_eq!(
-            asked[0].line,
-            "DELETE /api/v1/namespaces/kube-system/pods/sriovdp-x"
-        );
-        assert_eq!(asked[0].body["preconditions"], json!({"uid": "u1"}));
-        let page = TextEncoder::new()
-            .encode_to_string(&registry.gather())
-            .unwrap();
-        let line = format!("writes_total{{object=\"pod\",result=\"{result}\"}} 1\n");
-        assert!(page.contains(&line), "{page}");
-    }
-
-    #[tokio::test]
-    async fn nothing_is_asked_without_need() {
-        let api = ApiServer::new(vec![]);
-        let metrics = Metrics::register(&Registry::new()).unwrap();
-        let wait = Decision::Wait(Duration::from_secs(7));
-        assert_eq!(
-            execute(&Decision::Nothing, &api.client(), &metrics).await,
-            None
-        );
-        assert_eq!(
-            execute(&wait, &api.client(), &metrics).await,
-            Some(Duration::from_secs(7))
-        );
-        assert!(api.requests().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn api_server_that_is_away_is_not_waited_for() {
-        let api = ApiServer::silent();
-        let metrics = Metrics::register(&Registry::new()).unwrap();
-        let before = tokio::time::Instant::now();
-        execute(&restart(), &api.client(), &metrics).await;
-        assert_eq!(before.elapsed(), DEADLINE);
-    }
-}
+mod tests;

@@ -24,6 +24,9 @@ const NAMESPACE: &str = "default";
 const NOTE_BYTES: usize = 1024;
 /// Advice that lasts is told again so often: as long as the API server keeps an Event.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// Advice is told when it has lasted so long without a gap: within that time a kubelet or a device plugin that was started
+/// again is back, and what heals by itself needs no hand.
+const SETTLED: SignedDuration = SignedDuration::from_secs(15);
 /// Longest time of one attempt: a round must not wait for an API server that is away.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Attempts within a minute: advice that changes with every round must not flood the cluster.
@@ -35,6 +38,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Events {
     events: Api<Event>,
     metrics: Metrics,
+    /// Since when there is each advice.
+    lasting: BTreeMap<Advice, Timestamp>,
     /// When each advice that lasts was told last.
     told: BTreeMap<Advice, Timestamp>,
     /// Attempts within the minute that began then.
@@ -50,6 +55,7 @@ impl Events {
         Self {
             events: Api::namespaced(client, NAMESPACE),
             metrics,
+            lasting: BTreeMap::new(),
             told: BTreeMap::new(),
             attempts: 0,
             since: Timestamp::UNIX_EPOCH,
@@ -57,8 +63,8 @@ impl Events {
         }
     }
 
-    /// Tells what is new among this advice, or lasts for an hour. With a time, something is left to tell: again after so
-    /// long, even if nothing changes.
+    /// Tells what is new among this advice and has settled, or lasts for an hour. With a time, something is left to tell: again
+    /// after so long, even if nothing changes.
     pub async fn round(
         &mut self,
         node: &Node,
@@ -66,9 +72,11 @@ impl Events {
         now: Timestamp,
     ) -> Option<Duration> {
         self.told.retain(|told, _| advice.contains(told));
+        let unsettled = self.settle(advice, now);
         let due = |advice: &&Advice| {
             let told = self.told.get(*advice);
             told.is_none_or(|at| now.duration_since(*at) >= AGAIN)
+                && self.left(advice, now).is_none()
         };
         let due: Vec<&Advice> = advice.iter().filter(due).collect();
         for advice in due {
@@ -95,7 +103,28 @@ impl Events {
                 }
             }
         }
-        None
+        unsettled
+    }
+
+    /// Brings up to date since when there is each advice; with a time, some of it settles after so long.
+    fn settle(&mut self, advice: &[Advice], now: Timestamp) -> Option<Duration> {
+        self.lasting.retain(|known, _| advice.contains(known));
+        for advice in advice {
+            let since = self.lasting.entry(advice.clone()).or_insert(now);
+            // A clock that was put back must not keep anything from being told.
+            *since = now.min(*since);
+        }
+        advice
+            .iter()
+            .filter_map(|advice| self.left(advice, now))
+            .min()
+    }
+
+    /// How long until this advice has settled.
+    fn left(&self, advice: &Advice, now: Timestamp) -> Option<Duration> {
+        let lasted = now.duration_since(*self.lasting.get(advice)?);
+        let left = SETTLED.saturating_sub(lasted);
+        Duration::try_from(left).ok().filter(|left| !left.is_zero())
     }
 
     fn may_try(&mut self, now: Timestamp) -> bool {

@@ -25,6 +25,7 @@ pub mod local_volumes;
 pub mod look;
 pub mod metrics;
 pub mod once;
+pub mod patience;
 pub mod publish;
 pub mod roots;
 pub mod round;

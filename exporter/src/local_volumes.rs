@@ -1,13 +1,14 @@
 //! Carries out what was decided about the PersistentVolumes of the node: makes, mends and gives back.
 //!
 //! Every action looks again at what it relies on, since the plan is older than the moment: a volume that changed meanwhile
-//! is left to the next plan. Actions are done one after another; one that fails does not stop the others, unless
-//! kube-apiserver would refuse those as well.
+//! is left to the next plan. Directories are emptied in one task, all else is done in another, each one after another; an
+//! action that fails does not stop the others, unless kube-apiserver would refuse those as well.
 
 mod create;
 mod object;
 mod reclaim;
 mod retries;
+mod work;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ use vmberth_serve::shutdown::Shutdown;
 
 use crate::wipe::{Held, WipeError, Wiped};
 
-pub use retries::{Retries, batch, name_of};
+pub use retries::{Retries, name_of};
+pub use work::Work;
 
 /// Pause after each PersistentVolume made: the 64 of a new node take seven seconds, and a cluster of new nodes does not
 /// flood kube-apiserver.
@@ -128,12 +130,13 @@ pub enum ActionError {
 }
 
 impl ActionError {
-    /// kube-apiserver is away, overloaded or gives us no right: the next action would fare no better.
+    /// kube-apiserver is away, overloaded or does not know us: the next action would fare no better. What it forbids is one
+    /// object's own matter: admission policies forbid single ones.
     #[must_use]
     pub fn is_of_the_server(&self) -> bool {
         match self {
             Self::Api(kube::Error::Api(status)) => {
-                matches!(status.code, 401 | 403 | 429) || status.code >= 500
+                matches!(status.code, 401 | 429) || status.code >= 500
             }
             Self::Api(_) | Self::Deadline => true,
             Self::NameTaken(_)

@@ -26,6 +26,8 @@ fn main() -> anyhow::Result<ExitCode> {
             Box::pin(run::until_signalled(args)).await
         }
     });
+    // A thread that hangs in the kernel must not keep the program.
+    runtime.shutdown_background();
     // Told once, in the form of the other lines.
     Ok(result.map_or_else(
         |error| {

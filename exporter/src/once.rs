@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use vmberth_decide::node::assess::assess;
@@ -9,7 +10,8 @@ use vmberth_decide::node::cluster::Cluster;
 
 use crate::args::{Args, Output};
 use crate::config_file::ConfigFile;
-use crate::{inventory, look, table};
+use crate::look::Looker;
+use crate::{inventory, table};
 
 /// Prints what there is.
 ///
@@ -17,7 +19,8 @@ use crate::{inventory, look, table};
 /// If the config is bad or standard output is closed.
 pub async fn print(args: &Args) -> anyhow::Result<()> {
     let file = ConfigFile::load(args.config.clone()).context("--config refused")?;
-    let facts = look::at(args.roots(), file.config().clone()).await?;
+    let mut looker = Looker::new(args.roots(), Arc::default());
+    let facts = looker.look(file.config()).await?;
     let assessment = assess(&facts, &Cluster::default(), file.config());
     let text = match args.output {
         Output::Table => table::table(&assessment),

@@ -8,27 +8,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::Notify;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use vmberth_decide::node::assess::assess;
+use vmberth_decide::node::binder::Plan;
 use vmberth_decide::node::cluster::Cluster;
-use vmberth_decide::node::device_plugin::Restarts;
-use vmberth_decide::node::facts::{Area, Device, Facts};
+use vmberth_decide::node::device_plugin::Decision;
+use vmberth_decide::node::facts::{Device, Facts};
 use vmberth_decide::node::local_volumes::Action;
-use vmberth_decide::node::{
-    Assessment, binder, device_plugin as plugin, local_volumes as volumes, publish,
-};
+use vmberth_decide::node::{Assessment, binder, local_volumes as volumes, publish};
 use vmberth_serve::shutdown::Shutdown;
 
 use crate::args::Args;
 use crate::config_file::{ConfigFile, Refreshed};
+use crate::device_plugin::Restarter;
 use crate::events::Events;
-use crate::local_volumes::{Executor, LOOK_AGAIN, Outcome, Retries, StillFree, batch};
+use crate::local_volumes::{Executor, LOOK_AGAIN, Retries, StillFree, Work};
+use crate::look::{Looker, root_was_seen};
 use crate::metrics::Metrics;
 use crate::publish::{Published, Publisher};
 use crate::roots::Roots;
 use crate::watch::ClusterState;
-use crate::{bind, device_plugin, look, told, wake};
+use crate::{bind, told, wake};
 
 /// What became of a round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,8 +43,8 @@ pub struct Ended {
 /// What it takes to do rounds.
 pub struct Agent {
     roots: Roots,
+    looker: Looker,
     sysfs_root: Option<PathBuf>,
-    client: Client,
     config: ConfigFile,
     state: Arc<ClusterState>,
     changed: Arc<Notify>,
@@ -51,14 +52,13 @@ pub struct Agent {
     publisher: Publisher,
     events: Events,
     executor: Executor,
-    /// Actions on volumes run beside the rounds: removing much data takes long.
-    working: Option<JoinHandle<Vec<Outcome>>>,
+    /// Actions on volumes run beside the rounds.
+    work: Work,
     /// What failed waits longer each time.
     retries: Retries,
     told: told::Told,
     binder: bind::Binder,
-    restarts: Restarts,
-    started: Instant,
+    restarter: Restarter,
 }
 
 impl Agent {
@@ -83,21 +83,20 @@ impl Agent {
         };
         Self {
             roots: args.roots(),
+            looker: Looker::new(args.roots(), Arc::clone(&changed)),
             sysfs_root: args.sysfs_root.clone(),
             publisher: Publisher::new(client.clone(), state.node_name(), metrics.clone()),
             events: Events::new(client.clone(), metrics.clone()),
-            client,
+            restarter: Restarter::new(client, metrics.clone()),
             config,
             state,
             changed,
             metrics,
             executor,
-            working: None,
+            work: Work::default(),
             retries: Retries::default(),
             told: told::Told::default(),
             binder: bind::Binder::default(),
-            restarts: Restarts::default(),
-            started: Instant::now(),
         }
     }
 
@@ -125,6 +124,9 @@ impl Agent {
         self.hear().await?;
         let cluster = self.state.snapshot();
         let mut assessment = assess(&facts, &cluster, self.config.config());
+        let bindings = binder::plan(&facts, self.config.config());
+        let standing = self.binder.standing(self.sysfs_root.as_deref(), &bindings);
+        binder::tell(&mut assessment, &bindings, &standing);
         self.metrics.set(&assessment);
         if !cluster_is_known() {
             return Ok(Ended::default());
@@ -133,12 +135,25 @@ impl Agent {
         self.retries.keep(&actions);
         self.told.keep(&actions);
         self.told.explain(&mut assessment.volumes, &actions);
+        let is_seen = root_was_seen(&facts);
+        let restart = if is_seen {
+            (self.restarter).decide(&mut assessment, &cluster, self.config.config())
+        } else {
+            Decision::Nothing
+        };
         let (is_published, published) = self.publish(&assessment, &cluster).await;
-        let bound = self.bind(&facts).await?;
+        if !is_seen {
+            // What the node was like before is no ground to do anything.
+            return Ok(Ended {
+                is_fresh: false,
+                again: published,
+            });
+        }
+        let restarted = self.restarter.execute(&restart).await;
+        let bound = self.bind(bindings).await?;
         let kept = self.keep_volumes(actions, shutdown);
-        let restarted = self.restart_plugin(&assessment, &cluster).await;
         Ok(Ended {
-            is_fresh: is_published && root_was_seen(&facts),
+            is_fresh: is_published,
             again: [published, bound, kept, restarted]
                 .into_iter()
                 .flatten()
@@ -147,10 +162,8 @@ impl Agent {
     }
 
     /// Waits for what was begun.
-    pub async fn end(mut self) {
-        if let Some(working) = self.working.take() {
-            let _ended = working.await;
-        }
+    pub async fn end(self) {
+        self.work.end().await;
     }
 
     fn refresh_config(&mut self) {
@@ -161,10 +174,12 @@ impl Agent {
         }
     }
 
-    async fn look(&self) -> Result<Facts, JoinError> {
+    async fn look(&mut self) -> Result<Facts, JoinError> {
         let begun = Instant::now();
-        let facts = look::at(self.roots.clone(), self.config.config().clone()).await?;
-        self.metrics.scanned(begun.elapsed(), since_1970());
+        let facts = self.looker.look(self.config.config()).await?;
+        if root_was_seen(&facts) {
+            self.metrics.scanned(begun.elapsed(), since_1970());
+        }
         Ok(facts)
     }
 
@@ -191,71 +206,47 @@ impl Agent {
         (is_there, [again, told].into_iter().flatten().min())
     }
 
-    async fn bind(&mut self, facts: &Facts) -> Result<Option<Duration>, JoinError> {
+    async fn bind(&mut self, plan: Plan) -> Result<Option<Duration>, JoinError> {
         let Some(root) = self.sysfs_root.clone() else {
             return Ok(None);
         };
         let config = self.config.config();
-        let plan = binder::plan(facts, config);
         let again = async {
-            let facts = look::at(self.roots.clone(), config.clone()).await?;
+            let facts = self.looker.look(config).await?;
             Ok(binder::plan(&facts, config))
         };
         self.binder.round(&root, plan, again, &self.metrics).await
     }
 
-    /// What became of the last batch of actions, if it has ended.
+    /// What became of actions that have ended.
     async fn hear(&mut self) -> Result<(), JoinError> {
-        if let Some(working) = self.working.take_if(|working| working.is_finished()) {
-            let now = Instant::now();
-            for outcome in working.await? {
-                self.retries.ended(&outcome, now);
-                self.told.volume(&outcome, &self.metrics);
-            }
+        let outcomes = self.work.ended().await?;
+        let now = Instant::now();
+        for outcome in outcomes {
+            self.retries.ended(&outcome, now);
+            self.told.volume(&outcome, &self.metrics);
         }
         Ok(())
     }
 
-    /// The next batch of actions begins when the last one has ended, which wakes a round.
+    /// What finds no task free begins when the last batch has ended, which wakes a round.
     fn keep_volumes(&mut self, actions: Vec<Action>, shutdown: &Shutdown) -> Option<Duration> {
-        if self.working.is_some() {
-            return None;
-        }
-        let (due, wait) = batch(actions, &self.retries, Instant::now());
-        if due.is_empty() {
-            return wait;
-        }
-        let (executor, shutdown) = (self.executor.clone(), shutdown.clone());
-        let changed = Arc::clone(&self.changed);
-        self.working = Some(tokio::spawn(async move {
-            let outcomes = executor.carry_out(due, &shutdown).await;
-            changed.notify_one();
-            outcomes
-        }));
-        None
-    }
-
-    async fn restart_plugin(
-        &mut self,
-        assessment: &Assessment,
-        cluster: &Cluster,
-    ) -> Option<Duration> {
-        let now = self.started.elapsed();
-        let config = self.config.config();
-        let decision = plugin::decide(assessment, cluster, config, &mut self.restarts, now);
-        device_plugin::execute(&decision, &self.client, &self.metrics).await
+        let start = |actions: Vec<Action>| {
+            let (executor, shutdown) = (self.executor.clone(), shutdown.clone());
+            let changed = Arc::clone(&self.changed);
+            tokio::spawn(async move {
+                let outcomes = executor.carry_out(actions, &shutdown).await;
+                changed.notify_one();
+                outcomes
+            })
+        };
+        self.work.begin(actions, &self.retries, start)
     }
 }
 
 fn since_1970() -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default()
-}
-
-/// Without the host's root nothing was seen, and what is told of the node then is not fresh.
-fn root_was_seen(facts: &Facts) -> bool {
-    let is_root = |area: Area, path: &str| area == Area::Volumes && path == "/";
-    !(facts.problems.iter()).any(|problem| is_root(problem.area, &problem.path))
 }
 
 /// The last look at the mounts of the node, directly before a directory is offered or emptied.

@@ -95,7 +95,7 @@ async fn rounds(
 ) -> anyhow::Result<()> {
     let mut again = Some(Duration::ZERO);
     loop {
-        wake.watch(agent.watched());
+        wake.watch(agent.watched()).await?;
         tokio::select! {
             _ = wake.next(again) => {}
             () = shutdown.begun() => {

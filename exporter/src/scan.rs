@@ -36,7 +36,7 @@ pub fn scan(roots: &Roots, config: &Config) -> Facts {
     };
     let mounts = mounts::read(&host);
     let volumes = volumes::read(&host, config, &mounts);
-    let file_systems = file_systems::read(&host, &volumes, &mounts);
+    let file_systems = file_systems::read(&host, config, &volumes, &mounts);
     Facts {
         file_systems,
         volumes,
@@ -61,8 +61,17 @@ pub fn pods_with(root: &Path, path: &str, device: Device) -> Result<BTreeSet<Str
     }
 }
 
-/// A node whose root can't be opened: every subject has the same problem.
+/// A node whose root can't be opened.
 fn nothing(root: &Path, error: &std::io::Error) -> Facts {
+    let reason = format!("the host's root {}: {error}", root.display());
+    Facts {
+        problems: nothing_seen(&reason),
+        ..Facts::default()
+    }
+}
+
+/// Every subject has the same problem.
+pub(crate) fn nothing_seen(reason: &str) -> Vec<Problem> {
     let areas = [
         Area::Volumes,
         Area::FileSystems,
@@ -73,10 +82,7 @@ fn nothing(root: &Path, error: &std::io::Error) -> Facts {
     let problem = |area| Problem {
         area,
         path: "/".to_owned(),
-        reason: format!("the host's root {}: {error}", root.display()),
+        reason: reason.to_owned(),
     };
-    Facts {
-        problems: areas.map(problem).to_vec(),
-        ..Facts::default()
-    }
+    areas.map(problem).to_vec()
 }

@@ -68,12 +68,12 @@ impl Told {
 
 /// A text without its numbers: an error of another process, port or time is the same error, and must not make a write each
 /// time that it is met.
-fn shape(text: &str) -> String {
+pub(crate) fn shape(text: &str) -> String {
     text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 /// On one line, and short.
-fn shown(error: &str) -> String {
+pub(crate) fn shown(error: &str) -> String {
     let mut text = String::new();
     for character in error.chars() {
         if text.len().saturating_add(character.len_utf8()) > SHOWN {

@@ -5,12 +5,14 @@
 
 mod directories;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use directories::Directories;
@@ -45,7 +47,7 @@ impl Wake {
     #[must_use]
     pub fn new(changed: Arc<Notify>, resync: Duration) -> Self {
         Self {
-            directories: Directories::open(),
+            directories: Directories::open(Arc::clone(&changed)),
             changed,
             resync,
             last: None,
@@ -54,8 +56,11 @@ impl Wake {
 
     /// Watches these directories and no others. Those that are not there yet are tried again with the next call: call it
     /// with every round, before the scan, so that no change falls between.
-    pub fn watch(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
-        self.directories.watch(paths);
+    ///
+    /// # Errors
+    /// If a thread ended without a word.
+    pub async fn watch(&mut self, paths: BTreeSet<PathBuf>) -> Result<(), JoinError> {
+        self.directories.watch(paths).await
     }
 
     /// Until the next round begins; at most `within`, if something is to be done by then.

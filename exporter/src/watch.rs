@@ -29,6 +29,7 @@ use crate::metrics::{Metrics, WatchMetrics};
 
 pub use state::ClusterState;
 use state::{Key, Known, Table};
+pub(crate) use translate::claims_of;
 
 /// Objects of one page of a list: of the volumes without our label, few are of this node, and only a page at a time is in
 /// memory.

@@ -1,12 +1,14 @@
 //! Empties the directory of a volume that nobody owns any longer (facts: domain 5, "Safe reclaim").
 //!
 //! In this order: [`open`] the directory without following a link and see that it is the one of the order; lock it, so that
-//! a second agent of the node waits; see that no process [`holders`] of a file of it is left; [`empty`] it; verify; restore
-//! its mode. A stop at any point leaves less in the directory and nothing else: the next run goes on from there.
+//! a second agent of the node waits; see that none of its [`holders`] is left; [`empty`] it; verify; restore its mode. A stop at any point leaves less in the directory and nothing else: the next run goes on from there.
 
 mod empty;
 mod holders;
+mod loops;
 mod open;
+mod processes;
+mod tree;
 
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
@@ -17,6 +19,7 @@ use rustix::io::Errno;
 use vmberth_decide::node::local_volumes::DirectoryId;
 
 use open::Identity;
+use tree::Tree;
 
 /// Mode of a volume's directory as CEEK makes it; the kubelet adds group and setgid bits at mount (facts: domain 5).
 const MODE: Mode = Mode::from_bits_retain(0o755);
@@ -26,6 +29,8 @@ const MODE: Mode = Mode::from_bits_retain(0o755);
 pub enum Step {
     /// Nobody holds a file of the directory.
     Checked,
+    /// A directory of it is read, for the first time or once more.
+    Reading,
     /// So many entries are removed by now.
     Removed(u64),
     /// Nothing is left; read anew.
@@ -41,8 +46,6 @@ pub enum Step {
 pub struct Wiped {
     /// Entries removed, at any depth.
     pub removed: u64,
-    /// Processes whose open files we may not see (without `CAP_SYS_PTRACE`, nearly all).
-    pub unseen: u64,
     /// Why mode or group could not be restored; harmless, since the kubelet sets them at every mount.
     pub not_restored: Option<Errno>,
 }
@@ -95,6 +98,20 @@ pub enum WipeError {
         path: String,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// A process does not show what it has open.
+    #[error(
+        "can't tell who holds {path}: process {process} does not show its open files ({source}); nothing is removed. \
+         The agent needs capability SYS_PTRACE and appArmorProfile Unconfined, which the chart gives with \
+         exporter.allowWipe=true; where SELinux is enforcing, set exporter.seLinuxOptions.type=spc_t"
+    )]
+    Unseen {
+        /// The volume.
+        path: String,
+        /// One of those that do not.
+        process: u32,
+        /// What the system says.
+        source: Errno,
     },
     /// Another file system is mounted in it.
     #[error("{0} is another file system, mounted inside of the volume; unmount it")]
@@ -166,20 +183,20 @@ impl Held {
     /// # Errors
     /// If the directory can't be read.
     pub fn remains(&self) -> Result<Remains, WipeError> {
-        let left = self.emptying().left()?;
+        let left = self.tree().left()?;
         Ok(left.map_or(Remains::Nothing, |_| Remains::Something))
     }
 
-    /// Refuses if somebody holds a file of it; returns how many processes could not be looked at. `proc` is where the host's
-    /// processes are seen.
+    /// Refuses if somebody holds something in it. `proc` is where the host's processes are seen, with its sysfs beside it
+    /// (`sys`).
     ///
     /// # Errors
     /// If something is held, or that can't be told.
-    pub fn refuse_held(&self, proc: &Path) -> Result<u64, WipeError> {
-        holders::refuse(&self.directory, self.identity, &self.path, proc)
+    pub fn refuse_held(&self, proc: &Path) -> Result<(), WipeError> {
+        holders::refuse(&self.tree(), proc)
     }
 
-    /// Removes everything in it. `proc` is where the host's processes are seen; `hook` is told of every step and may stop.
+    /// Removes everything in it. `proc` is as for [`Held::refuse_held`]; `hook` is told of every step and may stop.
     ///
     /// # Errors
     /// If something holds a file, is mounted inside or can't be removed. What is removed by then stays removed.
@@ -188,11 +205,11 @@ impl Held {
         proc: &Path,
         hook: &mut dyn FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Wiped, WipeError> {
-        let unseen = self.refuse_held(proc)?;
+        self.refuse_held(proc)?;
         tell(hook, Step::Checked)?;
-        let emptying = self.emptying();
-        let removed = emptying.run(&mut |removed| tell(hook, Step::Removed(removed)))?;
-        if let Some(name) = emptying.left()? {
+        let tree = self.tree();
+        let removed = tree.empty(&mut |step| tell(hook, step))?;
+        if let Some(name) = tree.left()? {
             return Err(WipeError::Moving(format!("{}/{name}", self.path)));
         }
         tell(hook, Step::Verified)?;
@@ -205,13 +222,12 @@ impl Held {
         tell(hook, Step::Synced)?;
         Ok(Wiped {
             removed,
-            unseen,
             not_restored,
         })
     }
 
-    fn emptying(&self) -> empty::Emptying<'_> {
-        empty::Emptying {
+    fn tree(&self) -> Tree<'_> {
+        Tree {
             top: &self.directory,
             identity: self.identity,
             path: &self.path,

@@ -6,18 +6,13 @@
     reason = "a test may stop at the first thing that is not as it should be"
 )]
 
+mod standin_kubelet;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::time::Duration;
 
-use futures::stream;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Bytes, Frame, Incoming};
-use hyper::header::HeaderMap;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use standin_kubelet::{Answer, answer, of};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -29,14 +24,6 @@ use vmberth_exporter::kubelet::messages::{
 use vmberth_exporter::kubelet::{KubeletError, ask};
 
 const RESOURCE: &str = "intel.com/intel_sriov_vm";
-type Frames = stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>;
-
-/// What a stand-in says to one method.
-#[derive(Clone)]
-enum Answer {
-    Message(Vec<u8>),
-    Refusal(u8, &'static str),
-}
 
 /// A kubelet that answers each method with the same bytes, as gRPC puts them on the wire.
 struct StandIn {
@@ -52,26 +39,7 @@ impl Drop for StandIn {
 
 impl StandIn {
     fn new(allocatable: Answer, list: Answer) -> Self {
-        Self::serving(move |stream| {
-            let (allocatable, list) = (allocatable.clone(), list.clone());
-            async move {
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let answer = match request.uri().path() {
-                        "/v1.PodResourcesLister/GetAllocatableResources" => allocatable.clone(),
-                        "/v1.PodResourcesLister/List" => list.clone(),
-                        _ => Answer::Refusal(12, "no such method"),
-                    };
-                    async move {
-                        let empty = request.into_body().collect().await.unwrap().to_bytes();
-                        assert_eq!(&empty[..], [0; 5], "an empty message without compression");
-                        Ok::<_, Infallible>(response(answer))
-                    }
-                });
-                let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            }
-        })
+        Self::serving(move |stream| answer(stream, allocatable.clone(), list.clone()))
     }
 
     fn serving<F>(serve: impl Fn(UnixStream) -> F + Send + 'static) -> Self
@@ -92,32 +60,6 @@ impl StandIn {
     async fn ask(&self) -> Result<KubeletFacts, KubeletError> {
         ask(&self.folder.path().join("s")).await
     }
-}
-
-fn response(answer: Answer) -> Response<StreamBody<Frames>> {
-    let mut trailers = HeaderMap::new();
-    let mut frames = Vec::new();
-    match answer {
-        Answer::Message(message) => {
-            let mut bytes = vec![0];
-            bytes.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-            bytes.extend(message);
-            frames.push(Ok(Frame::data(Bytes::from(bytes))));
-            trailers.insert("grpc-status", 0.into());
-        }
-        Answer::Refusal(code, message) => {
-            trailers.insert("grpc-status", u16::from(code).into());
-            trailers.insert("grpc-message", message.parse().unwrap());
-        }
-    }
-    frames.push(Ok(Frame::trailers(trailers)));
-    let body = StreamBody::new(stream::iter(frames));
-    let response = Response::builder().header("content-type", "application/grpc");
-    response.body(body).unwrap()
-}
-
-fn of(message: &impl Message) -> Answer {
-    Answer::Message(message.encode_to_vec())
 }
 
 fn nodes(ids: &[i64]) -> Option<Topology> {

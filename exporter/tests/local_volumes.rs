@@ -38,8 +38,6 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let volume = Volume::new();
-        // Where the host's processes are seen: ours are the host's.
-        std::os::unix::fs::symlink(volume::PROC, volume.root().join("proc")).unwrap();
         let api = Api::start().await;
         let executor = Executor {
             client: api.client(),
@@ -265,6 +263,29 @@ async fn an_api_server_that_fails_is_not_asked_for_the_rest() {
     assert_eq!(stage.api.requests(), 1);
 }
 
+/// Admission policies refuse single objects, for their path or their class.
+#[tokio::test]
+async fn what_is_forbidden_stops_no_other() {
+    let stage = Stage::new().await;
+    stage.api.forbid_next("POST");
+    let actions = (0..3).map(|number| Action::Create(new_volume(&stage, number)));
+    let outcomes = stage
+        .executor
+        .carry_out(actions.collect(), &Shutdown::default())
+        .await;
+    let error = outcomes[0].result.as_ref().unwrap_err();
+    assert!(!error.is_of_the_server(), "{error}");
+    assert!(
+        error.to_string().contains("a policy says no (403)"),
+        "{error}"
+    );
+    assert!(outcomes[1..].iter().all(|outcome| outcome.result.is_ok()));
+    assert_eq!(
+        (outcomes.len(), stage.api.count("persistentvolumes")),
+        (3, 2)
+    );
+}
+
 /// Since the plan: a disk came, the directory was made anew, it was mounted, another agent took it.
 #[tokio::test]
 async fn a_directory_that_changed_since_the_plan_is_not_offered() {
@@ -366,20 +387,57 @@ async fn pods_of_a_claim_made_anew_keep_nothing() {
     assert_eq!(stage.volume.names(), Vec::<String>::new());
 }
 
+/// As who wants the data back makes it, before the volume is given to it.
+#[tokio::test]
+async fn a_claim_made_anew_that_asks_for_this_very_volume_keeps_its_data() {
+    let stage = Stage::released().await;
+    let mut anew = claim("claim-uid-2");
+    anew["spec"] = json!({"volumeName": stage.order().name});
+    stage.api.put("persistentvolumeclaims", anew.clone());
+    let error = stage.reclaim().await.unwrap_err();
+    stage.assert_untouched(&error, "default/debian was made anew and asks for it");
+    anew["spec"] = json!({"volumeName": "another"});
+    stage.api.put("persistentvolumeclaims", anew);
+    stage.reclaim().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_pod_that_has_the_claim_keeps_the_data_until_it_ends() {
     let stage = Stage::released().await;
     stage.api.put("pods", pod("Running"));
     let error = stage.reclaim().await.unwrap_err();
-    stage.assert_untouched(&error, "pod default/virt-launcher-debian-x");
+    stage.assert_untouched(
+        &error,
+        "pod default/virt-launcher-debian-x of this node uses claim default/debian",
+    );
     stage.api.put("pods", pod("Succeeded"));
     stage.reclaim().await.unwrap();
+}
+
+/// Its claim is named after it, and was removed by force.
+#[tokio::test]
+async fn a_pod_that_the_claim_lives_with_keeps_the_data() {
+    let stage = Stage::released().await;
+    let mut pod = pod("Running");
+    pod["metadata"]["name"] = json!("deb");
+    pod["spec"]["volumes"] = json!([{"name": "ian", "ephemeral": {}}]);
+    stage.api.put("pods", pod);
+    let mut order = stage.order();
+    order.claim.name = "deb-ian".to_owned();
+    let error = stage.run(Action::Reclaim(order)).await.unwrap_err();
+    stage.assert_untouched(
+        &error,
+        "pod default/deb of this node uses claim default/deb-ian",
+    );
 }
 
 #[tokio::test]
 async fn what_changed_since_the_plan_stops_it() {
     let keep = json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: "true"}}});
     let keep_label = json!({"metadata": {"labels": {names::KEEP_ANNOTATION: "true"}}});
+    let keep_in_other_words =
+        json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: "True"}}});
+    let keep_label_in_other_words = json!({"metadata": {"labels": {names::KEEP_ANNOTATION: "1"}}});
     let bound = json!({"status": {"phase": "Bound"}});
     let other_claim = json!({"spec": {"claimRef": {"uid": "claim-uid-2"}}});
     let reserved = json!({"spec": {"claimRef": {"uid": null}}});
@@ -390,6 +448,8 @@ async fn what_changed_since_the_plan_stops_it() {
     for (change, words) in [
         (keep, "is kept"),
         (keep_label, "is kept"),
+        (keep_in_other_words, "is kept"),
+        (keep_label_in_other_words, "is kept"),
         (bound, "is Bound by now"),
         (other_claim, "belongs to another claim"),
         (reserved, "belongs to another claim"),
@@ -404,6 +464,18 @@ async fn what_changed_since_the_plan_stops_it() {
             .change("persistentvolumes", &stage.order().name, &change);
         let error = stage.reclaim().await.unwrap_err();
         stage.assert_untouched(&error, words);
+    }
+}
+
+#[tokio::test]
+async fn a_keep_that_says_no_keeps_nothing() {
+    for value in ["", "false"] {
+        let stage = Stage::released().await;
+        let keep = json!({"metadata": {"annotations": {names::KEEP_ANNOTATION: value}}});
+        stage
+            .api
+            .change("persistentvolumes", &stage.order().name, &keep);
+        stage.reclaim().await.unwrap();
     }
 }
 
@@ -473,6 +545,19 @@ async fn a_held_disk_stops_it() {
     let error = stage.reclaim().await.unwrap_err();
     stage.assert_untouched(&error, "is held by process");
     drop(open);
+    stage.reclaim().await.unwrap();
+}
+
+#[tokio::test]
+async fn processes_that_hide_their_open_files_stop_it() {
+    let stage = Stage::released().await;
+    let first = stage.volume.proc().join("1");
+    let away = stage.volume.root().join("hidden");
+    fs::rename(&first, &away).unwrap();
+    let error = stage.reclaim().await.unwrap_err();
+    stage.assert_untouched(&error, "process 1 does not show its open files");
+    stage.assert_untouched(&error, "appArmorProfile Unconfined");
+    fs::rename(&away, &first).unwrap();
     stage.reclaim().await.unwrap();
 }
 

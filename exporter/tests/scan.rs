@@ -6,16 +6,19 @@
     reason = "a test may stop at the first thing that is not as it should be"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
 use rstest::rstest;
 use rustix::fs::{FileType, XattrFlags, setxattr};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use tempfile::TempDir;
+use vmberth_decide::node::assess::{ConditionKind, Status, assess};
+use vmberth_decide::node::cluster::{self, Cluster};
 use vmberth_decide::node::config::{Config, VolumePattern};
 use vmberth_decide::node::facts::{
     Area, CellPages, Content, DirectoryFacts, DiskFormat, Facts, Foreign, Interface,
@@ -194,7 +197,37 @@ fn a_volume_has_owner_mode_and_path() {
     assert_eq!((volume.uid, volume.gid, volume.mode), (107, 108, 0o2770));
     assert_eq!(volume.device, facts.file_systems[0].device);
     assert_eq!(volume.device.to_string(), node.tree.device().unwrap());
+    assert_eq!(volume.stat_device, volume.device);
     assert!(volume.inode > 0 && volume.is_empty());
+    let created = fs::metadata(&path).unwrap().created().ok();
+    let since_1970 = created.map(|at| at.duration_since(UNIX_EPOCH).unwrap().as_nanos());
+    assert_eq!(
+        volume.born,
+        since_1970.map(|born| i128::try_from(born).unwrap())
+    );
+    assert_eq!(volume.also_at, BTreeSet::new());
+}
+
+#[test]
+fn a_volume_has_the_other_paths_that_lead_to_it() {
+    let node = Node::new();
+    node.tree.volumes("/var/vd/vol", 2).unwrap();
+    let device = node.tree.device().unwrap();
+    let lines = format!(
+        "1 0 {device} / / rw - ext4 /dev/sda rw\n2 1 {device} /var/vd/vol1 /mnt/disks/a rw - ext4 /dev/sda rw\n"
+    );
+    node.tree.file("/proc/1/mountinfo", &lines).unwrap();
+    assert_eq!(node.volume("vol0").also_at, BTreeSet::new());
+    let expected = BTreeSet::from(["/mnt/disks/a".to_owned()]);
+    assert_eq!(node.volume("vol1").also_at, expected);
+}
+
+#[test]
+fn a_file_system_knows_the_directories_where_volumes_may_be_made() {
+    let node = Node::new();
+    node.tree.volumes("/var/vd/vol", 1).unwrap();
+    let expected = BTreeSet::from(["/var/vd/".to_owned()]);
+    assert_eq!(node.scan().file_systems[0].directories, expected);
 }
 
 #[test]
@@ -418,6 +451,8 @@ fn a_file_system_has_size_and_type() {
 #[rstest]
 #[case::the_mount("ro,relatime", "rw", true)]
 #[case::after_an_error("rw,relatime", "ro,errors=remount-ro", true)]
+#[case::after_an_error_since_linux_6_12("rw,relatime", "rw,emergency_ro,errors=remount-ro", true)]
+#[case::shut_down("rw,relatime", "rw,shutdown,inode64", true)]
 #[case::neither("rw,relatime", "rw,errors=remount-ro", false)]
 fn a_file_system_is_read_only(
     #[case] mount: &str,
@@ -445,6 +480,7 @@ fn devices_that_mountinfo_does_not_know_are_found_by_path() {
     node.tree.file("/proc/1/mountinfo", lines).unwrap();
     let facts = node.scan();
     assert_eq!(facts.file_systems[0].kind, "btrfs");
+    assert_eq!(facts.file_systems[0].device.to_string(), "0:30");
     assert_eq!(
         directory(&facts, "vol0").mounted_by,
         BTreeSet::from(["u-1".to_owned()])
@@ -1065,6 +1101,47 @@ fn a_kubelet_in_another_place() {
     let facts = scan(&roots, &Config::default());
     assert_eq!(facts.machine.cpu_manager.as_deref(), Some("static"));
     assert_eq!(facts.problems, []);
+}
+
+/// A size that is not known is not one without pages: the kubelet would be told to be outdated.
+#[rstest]
+#[case::total("nr")]
+#[case::surplus("surplus")]
+fn pages_whose_number_cannot_be_read_are_unknown(#[case] file: &str) {
+    let node = Node::new();
+    node.tree.pages(2048, &[(512, 500)]).unwrap();
+    let path = format!("/sys/kernel/mm/hugepages/hugepages-2048kB/{file}_hugepages");
+    node.tree.link(&path, &format!("{file}_hugepages")).unwrap();
+    let kubelet = BTreeMap::from([("hugepages-2Mi".to_owned(), 512 << 21)]);
+    let cluster = Cluster {
+        node: Some(cluster::Node {
+            capacity: kubelet.clone(),
+            allocatable: kubelet,
+            ..cluster::Node::default()
+        }),
+        ..Cluster::default()
+    };
+    let facts = node.scan();
+    assert_eq!(facts.pages, []);
+    let findings = assess(&facts, &cluster, &Config::default()).findings;
+    let told = findings
+        .iter()
+        .find(|finding| finding.kind == ConditionKind::HugePagesInSync)
+        .unwrap();
+    assert_eq!((told.status, told.reason), (Status::Unknown, "Unreadable"));
+    let expected =
+        format!("can't be read: {path}: Too many levels of symbolic links (os error 40)");
+    assert_eq!(told.message, expected);
+}
+
+/// Nobody knows how many of the free ones are promised.
+#[test]
+fn pages_whose_promises_cannot_be_read_are_not_free() {
+    let node = Node::new();
+    node.tree.pages(2048, &[(512, 500)]).unwrap();
+    node.remove("/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages");
+    let pages = &node.scan().pages[0];
+    assert_eq!((pages.total, pages.free, pages.reserved), (512, 0, 0));
 }
 
 #[test]

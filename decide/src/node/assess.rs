@@ -32,6 +32,8 @@ pub struct Assessment {
     pub machine: MachineFacts,
     /// One for each [`ConditionKind`], in its order.
     pub findings: Vec<Finding>,
+    /// What takes the place of `DiskPressure`'s finding where it said before that a file system is nearly full.
+    pub still_full: Option<Finding>,
     /// What an operator should do; each becomes an Event on the Node.
     pub advice: Vec<Advice>,
 }
@@ -53,10 +55,13 @@ pub fn assess(facts: &Facts, cluster: &Cluster, config: &Config) -> Assessment {
         pages: pages::verdicts(facts, cluster),
         machine: facts.machine.clone(),
         findings: Vec::new(),
+        still_full: None,
         advice: Vec::new(),
     };
     assessment.findings = conditions::findings(facts, cluster, config, &assessment);
-    assessment.advice = conditions::advice(&assessment, cluster, config);
+    let still_full = conditions::still_full(facts, cluster, config, &assessment);
+    assessment.still_full = Some(still_full);
+    assessment.advice = conditions::advice(facts, cluster, config, &assessment);
     assessment
 }
 
@@ -96,6 +101,9 @@ pub struct FileSystemVerdict {
     pub volumes: u32,
     /// Sum of capacities of PersistentVolumes on it, ours and others'.
     pub promised: u64,
+    /// Of that, what was promised to directories of which nobody can tell what they take up: they were not looked at, or
+    /// hold files that are no disks.
+    pub unmeasured: u64,
     /// Sum of the disks' sizes, each at most what its PersistentVolume promises.
     pub disk_virtual: u64,
     /// Sum of what the disks take up.

@@ -3,6 +3,7 @@
 //! Whatever is in use stays as it is: rebinding pulls a function from under a running pod. When it can't be told whether
 //! something is in use, it counts as used.
 
+mod told;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::{Binding, Config};
 use super::facts::{Facts, PhysicalFunction, VirtualFunction};
 use crate::names;
-use uses::{default_route, unreadable, use_by_host};
+pub use told::{Standing, tell};
+pub(in crate::node) use uses::idle;
+use uses::{default_route, goes_by, unreadable, use_by_host};
 
 /// What is to be done on a node, in this order, and what is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the config asks for and must not be done; each becomes part of a condition.
     pub refusals: Vec<Refusal>,
+    /// Cards that the config names and that are not seen here: one config serves all nodes, so that is nothing bad.
+    pub absent: Vec<String>,
     /// PFs whose new functions are meant for vfio-pci: no driver of the host may take them in between, since
     /// NetworkManager configures every interface that it sees.
     pub unprobed: BTreeSet<String>,
@@ -71,11 +76,12 @@ pub fn plan(facts: &Facts, config: &Config) -> Plan {
     let view = View::of(facts);
     for binding in &config.binder {
         match view.physical_function(&binding.physical_function) {
-            Ok(pf) if seen.insert(&pf.address) => view.follow(binding, pf, &mut plan),
-            Ok(_) => plan.refuse(
+            Ok(Some(pf)) if seen.insert(&pf.address) => view.follow(binding, pf, &mut plan),
+            Ok(Some(_)) => plan.refuse(
                 &binding.physical_function,
                 "the config names this card twice; only the first binding counts",
             ),
+            Ok(None) => plan.absent.push(binding.physical_function.clone()),
             Err(reason) => plan.refuse(&binding.physical_function, reason),
         }
     }
@@ -122,21 +128,16 @@ impl<'f> View<'f> {
         }
     }
 
-    fn physical_function(&self, name: &str) -> Result<&'f PhysicalFunction, &'static str> {
+    fn physical_function(&self, name: &str) -> Result<Option<&'f PhysicalFunction>, &'static str> {
         let functions = &self.facts.functions;
-        let is_it = |pf: &&PhysicalFunction| {
-            pf.address == name || pf.interfaces.iter().any(|interface| interface.name == name)
-        };
         let is_vf = |vf: &VirtualFunction| {
             vf.address == name || vf.interfaces.iter().any(|interface| interface.name == name)
         };
-        if let Some(pf) = functions.iter().find(is_it) {
-            Ok(pf)
-        } else if functions.iter().flat_map(|pf| &pf.vfs).any(is_vf) {
-            Err("it is a virtual function: name its card instead")
-        } else {
-            Err("no SR-IOV capable card of this interface or address is on this node")
+        let card = functions.iter().find(|pf| goes_by(pf, name));
+        if card.is_none() && functions.iter().flat_map(|pf| &pf.vfs).any(is_vf) {
+            return Err("it is a virtual function: name its card instead");
         }
+        Ok(card)
     }
 
     fn follow(&self, binding: &Binding, pf: &PhysicalFunction, plan: &mut Plan) {

@@ -11,7 +11,14 @@ pub struct Cluster {
     pub volumes: Vec<PersistentVolume>,
     /// Pods of this node; by namespace and name.
     pub pods: Vec<Pod>,
+    /// UIDs of claims that were seen to be CDI's scratch space, until their volumes are marked so: what
+    /// [`scratch::seen`](super::reclaim::scratch::seen) says after each change.
+    pub scratch: BTreeSet<String>,
 }
+
+/// Seconds since 1970 by the clock of kube-apiserver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub i64);
 
 /// The node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +58,8 @@ pub struct PersistentVolume {
     pub hostnames: BTreeSet<String>,
     /// `status.phase`.
     pub phase: Phase,
+    /// `status.lastPhaseTransitionTime`.
+    pub phase_since: Option<Moment>,
     /// `spec.claimRef`.
     pub claim: Option<ClaimRef>,
     /// Being deleted.
@@ -113,6 +122,8 @@ pub struct Pod {
     pub name: String,
     /// Its identity; the kubelet's mounts carry it.
     pub uid: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Moment>,
     /// `status.phase` is Succeeded or Failed: it holds nothing any longer, whatever podresources says (facts: domain 3.3).
     pub ended: bool,
     /// A container waits for its start, or an init container runs.
@@ -123,6 +134,8 @@ pub struct Pod {
     pub machine: Option<String>,
     /// Names of its claims.
     pub claims: BTreeSet<String>,
+    /// Those of its claims that it has as a volume of the name [`CDI_SCRATCH_VOLUME`](crate::names::CDI_SCRATCH_VOLUME).
+    pub scratch: BTreeSet<String>,
     /// Extended resources and huge pages it requests: the larger of the sum of containers and each init container.
     pub requests: BTreeMap<String, u64>,
 }

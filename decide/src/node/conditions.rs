@@ -4,7 +4,7 @@
 //! Unknown, unless what was read is bad enough by itself. Messages hold no number that changes while guests write, since
 //! each change is a write to the API server.
 
-mod advice;
+pub(in crate::node) mod advice;
 mod functions;
 mod machine;
 mod persistent_volumes;
@@ -18,6 +18,7 @@ use super::cluster::Cluster;
 use super::config::Config;
 use super::facts::{Area, Facts};
 use crate::inventory;
+use volumes::Before;
 
 /// One finding for each condition, in their order; of the assessment all but findings and advice is read.
 #[must_use]
@@ -36,24 +37,52 @@ pub fn findings(
     let finding = |kind: ConditionKind| {
         let verdict = match kind {
             ConditionKind::VolumesHealthy => volumes::healthy(&seen),
-            ConditionKind::DiskPressure => volumes::disk_pressure(&seen),
+            ConditionKind::DiskPressure => volumes::disk_pressure(&seen, Before::Untold),
             ConditionKind::DevicePluginInSync => functions::device_plugin(&seen),
             ConditionKind::HugePagesInSync => machine::huge_pages(&seen),
             ConditionKind::VirtualizationReady => machine::virtualization(&seen),
             ConditionKind::PvsInSync => persistent_volumes::in_sync(&seen),
         };
-        Finding {
-            kind,
-            status: verdict.status,
-            reason: verdict.reason,
-            message: words::cut(&verdict.message, MESSAGE_LIMIT),
-        }
+        verdict.on(kind)
     };
     ConditionKind::ALL.into_iter().map(finding).collect()
 }
 
+/// The finding on disk pressure where it was told before that a file system is nearly full.
+#[must_use]
+pub fn still_full(
+    facts: &Facts,
+    cluster: &Cluster,
+    config: &Config,
+    assessment_so_far: &Assessment,
+) -> Finding {
+    let seen = Seen {
+        facts,
+        cluster,
+        config,
+        assessment: assessment_so_far,
+    };
+    volumes::disk_pressure(&seen, Before::Told).on(ConditionKind::DiskPressure)
+}
+
+/// Findings in the light of what was told before: what is bad stays so until it is clearly better.
+#[must_use]
+pub fn settled(assessment: &Assessment, before: &[inventory::Condition]) -> Vec<Finding> {
+    let pressure = ConditionKind::DiskPressure;
+    let mut told = before.iter().filter(|condition| {
+        condition.kind == pressure.as_str() && condition.status == Status::True.as_str()
+    });
+    let was_full = told.any(|condition| condition.message.contains(volumes::NEARLY_FULL));
+    let still_full = assessment.still_full.as_ref().filter(|_| was_full);
+    let settle = |finding: &Finding| match still_full {
+        Some(still_full) if finding.kind == pressure => still_full.clone(),
+        Some(_) | None => finding.clone(),
+    };
+    assessment.findings.iter().map(settle).collect()
+}
+
 /// Bytes of a message: a few sentences, and six of them must fit into an inventory.
-const MESSAGE_LIMIT: usize = 1024;
+pub(in crate::node) const MESSAGE_LIMIT: usize = 1024;
 
 /// Findings as conditions; `lastTransitionTime` is `now` where the status is another than before, as Kubernetes means it.
 #[must_use]
@@ -135,6 +164,15 @@ impl Verdict {
 
     fn unknown(reason: &'static str, message: impl Into<String>) -> Self {
         Self::of(Status::Unknown, reason, message)
+    }
+
+    fn on(self, kind: ConditionKind) -> Finding {
+        Finding {
+            kind,
+            status: self.status,
+            reason: self.reason,
+            message: words::cut(&self.message, MESSAGE_LIMIT),
+        }
     }
 
     /// The same, with more to say.

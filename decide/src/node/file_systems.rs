@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assess::{FileSystemVerdict, VolumeVerdict};
 use super::cluster::{Cluster, PersistentVolume};
 use super::facts::{Content, Device, DirectoryFacts, DiskFacts, Facts, FileSystemFacts};
+use super::local_volumes::DirectoryId;
 use super::sizes::Room;
 use super::volumes::owners;
 use super::volumes::paths::normal;
@@ -24,12 +25,22 @@ pub fn verdicts(
     cluster: &Cluster,
     volumes: &[VolumeVerdict],
 ) -> Vec<FileSystemVerdict> {
-    let rooms = rooms(facts, cluster, volumes);
-    by_device(facts)
-        .into_iter()
+    let file_systems = by_device(facts);
+    let promises = promises(facts, cluster, &file_systems);
+    let on = |device| {
+        promises
+            .iter()
+            .filter(move |promise| promise.device == device)
+    };
+    let file_systems = file_systems.iter();
+    file_systems
         .map(|(device, file_system)| {
-            let promised = rooms.get(&device).map_or(0, |room| room.promised);
-            verdict(file_system, promised, volumes)
+            let unmeasured = on(*device).filter(|promise| !promise.is_measured);
+            FileSystemVerdict {
+                promised: sum(on(*device).map(|promise| promise.bytes)),
+                unmeasured: sum(unmeasured.map(|promise| promise.bytes)),
+                ..verdict(file_system, volumes)
+            }
         })
         .collect()
 }
@@ -45,21 +56,46 @@ pub fn rooms(
     let file_systems = by_device(facts);
     let mut rooms: BTreeMap<Device, Room> =
         file_systems.clone().into_iter().map(with_room).collect();
-    let scanned = scanned(facts);
-    for (path, holders) in owners::by_path(cluster) {
-        for pv in holders {
-            let device = match scanned.get(&path) {
-                Some(device) => Some(*device),
-                // Of no node in particular: it may be anybody's, and most are another's.
-                None if owners::is_of_any_node(pv) => None,
-                None => device_of(&path, pv, &file_systems),
-            };
-            if let Some(room) = device.and_then(|device| rooms.get_mut(&device)) {
-                room.promised = room.promised.saturating_add(pv.capacity);
-            }
+    for promise in promises(facts, cluster, &file_systems) {
+        if let Some(room) = rooms.get_mut(&promise.device) {
+            room.promised = room.promised.saturating_add(promise.bytes);
         }
     }
     rooms
+}
+
+/// The capacity of one PersistentVolume.
+struct Promise {
+    device: Device,
+    bytes: u64,
+    /// What its directory takes up is known: it was looked at, and nothing but a disk is in it.
+    is_measured: bool,
+}
+
+fn promises(
+    facts: &Facts,
+    cluster: &Cluster,
+    file_systems: &BTreeMap<Device, &FileSystemFacts>,
+) -> Vec<Promise> {
+    let scanned = scanned(facts);
+    let holders = owners::by_path(cluster, facts);
+    let promises = holders.iter().flat_map(|(path, holders)| {
+        let directory = scanned.get(path);
+        holders.iter().filter_map(move |pv| {
+            let device = match directory {
+                Some(directory) => Some(directory.device),
+                // Of no node in particular: it may be anybody's, and most are another's.
+                None if owners::is_of_any_node(pv) => None,
+                None => device_of(path, pv, file_systems),
+            };
+            Some(Promise {
+                device: device?,
+                bytes: pv.capacity,
+                is_measured: directory.is_some_and(|directory| directory.foreign.count == 0),
+            })
+        })
+    });
+    promises.collect()
 }
 
 /// What one file system may promise, by what disks on it take up of what they were promised.
@@ -72,6 +108,7 @@ pub(super) fn room(facts: &FileSystemFacts, promised: u64, volumes: &[VolumeVerd
         mount_point: facts.mount_point.clone(),
         promisable: facts.free.saturating_add(sum(kept)),
         promised,
+        directories: facts.directories.clone(),
     }
 }
 
@@ -94,14 +131,13 @@ fn by_device(facts: &Facts) -> BTreeMap<Device, &FileSystemFacts> {
     file_systems.map(|fs| (fs.device, fs)).collect()
 }
 
-fn scanned(facts: &Facts) -> BTreeMap<String, Device> {
-    let directory = |content: &Content| match content {
-        Content::Directory(directory) => Some(directory.device),
-        Content::NotADirectory { .. } | Content::Unreadable { .. } => None,
-    };
+fn scanned(facts: &Facts) -> BTreeMap<String, &DirectoryFacts> {
     let volumes = facts.volumes.iter();
     volumes
-        .filter_map(|volume| Some((normal(&volume.path), directory(&volume.content)?)))
+        .filter_map(|volume| match &volume.content {
+            Content::Directory(directory) => Some((normal(&volume.path), directory)),
+            Content::NotADirectory { .. } | Content::Unreadable { .. } => None,
+        })
         .collect()
 }
 
@@ -150,7 +186,9 @@ fn volumes_on(device: Device, volumes: &[VolumeVerdict]) -> Vec<(&VolumeVerdict,
         .iter()
         .filter_map(|volume| Some((volume, volume.directory.as_ref()?)));
     directories
-        .filter(|(_, directory)| directory.device == device && seen.insert(directory.inode))
+        .filter(|(_, directory)| {
+            directory.device == device && seen.insert(DirectoryId::of(directory))
+        })
         .collect()
 }
 
@@ -169,15 +207,16 @@ fn sum(bytes: impl Iterator<Item = u64>) -> u64 {
     bytes.fold(0, u64::saturating_add)
 }
 
-fn verdict(facts: &FileSystemFacts, promised: u64, volumes: &[VolumeVerdict]) -> FileSystemVerdict {
+/// But for promises.
+fn verdict(facts: &FileSystemFacts, volumes: &[VolumeVerdict]) -> FileSystemVerdict {
     let count = volumes_on(facts.device, volumes).len();
     let disks = disks_on(facts.device, volumes);
     FileSystemVerdict {
         facts: facts.clone(),
         volumes: u32::try_from(count).unwrap_or(u32::MAX),
-        promised,
         disk_virtual: sum(disks.iter().map(Disk::size)),
         disk_allocated: sum(disks.iter().map(|disk| disk.facts.allocated_bytes)),
         free_after_promises: facts.free.saturating_sub(growth(facts.device, volumes)),
+        ..FileSystemVerdict::default()
     }
 }

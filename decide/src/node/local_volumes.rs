@@ -13,19 +13,19 @@ use std::fmt;
 use super::assess::{Assessment, VolumeVerdict};
 use super::cluster::{ClaimRef, Cluster, Node, PersistentVolume};
 use super::config::{Capacity, Config};
-use super::facts::Device;
+use super::facts::{Device, DirectoryFacts};
 use super::reclaim::{self, Fate};
-use super::volumes::owners::{Estrangement, moved_from};
-use super::volumes::paths::pattern_of;
+use super::volumes::owners::{Estrangement, moved_from, was_another};
+use super::volumes::paths::{normal, pattern_of};
 use super::{file_systems, sizes};
 use crate::inventory::VolumeState;
 use crate::names::{
-    FILE_SYSTEM_LABEL, MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION,
-    PROVISIONED_BY_ANNOTATION, PROVISIONER, VOLUME_LABEL, is_label_value,
+    DIRECTORY_ANNOTATION, FILE_SYSTEM_LABEL, MOUNT_POINT_ANNOTATION, NODE_LABEL,
+    NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION, PROVISIONER, VOLUME_LABEL, is_label_value,
 };
 use mend::mend;
 
-/// One thing to do, in the order in which it is to be done.
+/// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Make this one.
@@ -86,12 +86,23 @@ pub struct ReclaimOrder {
 }
 
 /// Identity of a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DirectoryId {
-    /// File system.
+    /// Device as stat has it.
     pub device: Device,
     /// Number of the file.
     pub inode: u64,
+}
+
+impl DirectoryId {
+    /// Of a directory as it was seen.
+    #[must_use]
+    pub fn of(directory: &DirectoryFacts) -> Self {
+        Self {
+            device: directory.stat_device,
+            inode: directory.inode,
+        }
+    }
 }
 
 /// Why no PersistentVolume can be made on a node, whatever its directories are like.
@@ -199,6 +210,7 @@ fn new_volume(
     let annotations = [
         (PROVISIONED_BY_ANNOTATION, PROVISIONER),
         (NODE_UID_ANNOTATION, &node.uid),
+        (DIRECTORY_ANNOTATION, &directory.mark()),
     ];
     let mut labels = BTreeMap::from([(NODE_LABEL.to_owned(), node.name.clone())]);
     labels.extend(labels_of(verdict));
@@ -211,10 +223,7 @@ fn new_volume(
         class: offer.class.clone(),
         capacity,
         path: verdict.path.clone(),
-        directory: DirectoryId {
-            device: directory.device,
-            inode: directory.inode,
-        },
+        directory: DirectoryId::of(directory),
         hostname: node.hostname.clone()?,
     })
 }
@@ -235,7 +244,12 @@ fn has_moved(verdict: &VolumeVerdict, assessment: &Assessment, cluster: &Cluster
     let mut volumes = cluster.volumes.iter();
     let pv = volumes.find(|pv| Some(&pv.name) == name);
     let now = mount_point_of(verdict, assessment);
-    verdict.directory.is_some() && pv.is_some_and(|pv| moved_from(pv, now).is_some())
+    let directory = verdict.directory.as_ref();
+    pv.zip(directory).is_some_and(|(pv, directory)| {
+        normal(&pv.path) != verdict.path
+            || moved_from(pv, now).is_some()
+            || was_another(pv, directory).is_some()
+    })
 }
 
 /// The PersistentVolume of a verdict, if we may touch it.

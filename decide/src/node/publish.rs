@@ -1,9 +1,9 @@
 //! An assessment as the cluster sees it.
 //!
 //! What changes while guests write is rounded, and stays until it moved far enough (`still.rs`), so that it makes few writes
-//! to the API server. An object stays under 16 KiB in all: when names are too long for that, what can be read elsewhere is
-//! left out, least needed first.
+//! to the API server. An object stays under 16 KiB in all (`limit.rs`).
 
+mod limit;
 mod still;
 mod summary;
 
@@ -12,18 +12,14 @@ use std::collections::BTreeMap;
 use super::assess::{
     Assessment, FileSystemVerdict, PageVerdict, PoolVerdict, VfVerdict, VolumeVerdict,
 };
-use super::conditions::carry;
 use super::conditions::words::cut;
+use super::conditions::{carry, settled};
 use super::facts::{MachineFacts, PhysicalFunction};
 use super::vfs::link;
 use crate::inventory::{self, GRAIN, NodeInventoryStatus, VfGroup};
 
-/// Bytes of a status: what is left of 16 KiB is for metadata and managedFields.
-const STATUS_LIMIT: usize = 14 << 10;
 /// Bytes of the reason of a volume; the whole of it is in the exporter's table.
 const REASON_LIMIT: usize = 160;
-/// Bytes of a message or a reason once there is too much.
-const SHORT_LIMIT: usize = 64;
 /// Bytes of the kernel's list of isolated CPUs.
 const CPUS_LIMIT: usize = 128;
 
@@ -37,9 +33,10 @@ pub fn status(
     let file_systems: Vec<_> = assessment.file_systems.iter().map(file_system).collect();
     let file_systems = still::file_systems(file_systems, before);
     let before = before.map_or(&[][..], |before| &before.conditions);
+    let findings = settled(assessment, before);
     let status = NodeInventoryStatus {
         hostname: assessment.hostname.clone(),
-        summary: summary::of(assessment, &file_systems),
+        summary: summary::of(assessment, &findings, &file_systems),
         volumes: assessment.volumes.iter().map(volume).collect(),
         file_systems,
         physical_functions: assessment.functions.iter().map(physical_function).collect(),
@@ -50,53 +47,10 @@ pub fn status(
             .collect(),
         huge_pages: assessment.pages.iter().map(huge_pages).collect(),
         machine: machine(&assessment.machine),
-        conditions: carry(&assessment.findings, before, now),
+        conditions: carry(&findings, before, now),
+        left_out: 0,
     };
-    within_limit(status)
-}
-
-/// Leaves out what can be read elsewhere until the object is small enough. Name, path, state and file system of each
-/// volume always stay; of 64 bound volumes, names of PersistentVolumes are the first to go.
-fn within_limit(mut status: NodeInventoryStatus) -> NodeInventoryStatus {
-    let steps: [fn(&mut NodeInventoryStatus); 6] = [
-        |status| {
-            for condition in &mut status.conditions {
-                condition.message = cut(&condition.message, SHORT_LIMIT * 4);
-            }
-        },
-        |status| {
-            for volume in &mut status.volumes {
-                volume.reason = volume
-                    .reason
-                    .as_ref()
-                    .map(|reason| cut(reason, SHORT_LIMIT));
-            }
-        },
-        // Label vmberth.io/volume finds it.
-        |status| each_volume(status, |volume| volume.persistent_volume = None),
-        // The conditions name the first few; the exporter's table has all.
-        |status| each_volume(status, |volume| volume.reason = None),
-        // Annotation vmberth.io/virtual-machine of the PersistentVolume, and the metrics.
-        |status| each_volume(status, |volume| volume.virtual_machine = None),
-        // spec.claimRef of the PersistentVolume.
-        |status| each_volume(status, |volume| volume.claim = None),
-    ];
-    for step in steps {
-        if size(&status) <= STATUS_LIMIT {
-            break;
-        }
-        step(&mut status);
-    }
-    status
-}
-
-fn each_volume(status: &mut NodeInventoryStatus, change: impl Fn(&mut inventory::Volume)) {
-    status.volumes.iter_mut().for_each(change);
-}
-
-fn size(status: &NodeInventoryStatus) -> usize {
-    // Maps with keys that are no strings can't be written; there are none.
-    serde_json::to_vec(status).map_or(0, |written| written.len())
+    limit::within(status)
 }
 
 fn volume(verdict: &VolumeVerdict) -> inventory::Volume {

@@ -1,36 +1,23 @@
 //! Whether a volume may be emptied and offered again (facts: domain 5, safe reclaim).
 //!
-//! Who empties it checks all of this again, with the API server and the directory at hand; and that no process holds the
-//! disk.
+//! Who empties it checks all of this again, with the API server and the directory at hand; and alone checks that the claim
+//! is gone, that no pod uses it, and that no process holds the disk: a pod names its claim without the UID, so that only
+//! who asks for the claim can tell an old one from one that was made anew under its name.
 
+pub mod scratch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use super::cluster::{ClaimRef, Cluster, Node, PersistentVolume, Phase, Pod};
+use super::cluster::{Cluster, Node, PersistentVolume, Phase, Pod};
 use super::config::{Offer, Reclaim};
 use super::facts::DirectoryFacts;
 use super::local_volumes::{DirectoryId, ReclaimOrder};
 use super::volumes::owners::{Estrangement, is_ours, sharers};
 use super::volumes::paths::normal;
-use crate::names::{CLAIM_KIND_ANNOTATION, KEEP_ANNOTATION};
-
-/// Value of [`CLAIM_KIND_ANNOTATION`] of CDI's scratch space. With the UID, since a later claim of any name may bind the
-/// same volume before the mark is taken away.
-#[must_use]
-pub fn scratch_mark(claim: &ClaimRef) -> String {
-    format!("scratch/{}", claim.uid)
-}
-
-/// Its claim is, or was, CDI's scratch space: marked so while CDI used that very claim.
-#[must_use]
-pub fn is_scratch(volume: &PersistentVolume) -> bool {
-    let kind = volume.annotations.get(CLAIM_KIND_ANNOTATION);
-    let claim = volume.claim.as_ref().filter(|claim| !claim.uid.is_empty());
-    claim.is_some_and(|claim| kind == Some(&scratch_mark(claim)))
-}
+use crate::names::KEEP_ANNOTATION;
+pub use scratch::is_scratch;
 
 /// A volume whose claim is gone.
 #[derive(Debug, Clone, Copy)]
@@ -86,8 +73,6 @@ pub enum Wait {
     Directory,
     /// The kubelet has it mounted for this pod: its name, or its UID if it is unknown.
     Mounted(String),
-    /// This pod has a claim of that name.
-    Claimed(String),
 }
 
 impl fmt::Display for Wait {
@@ -102,7 +87,6 @@ impl fmt::Display for Wait {
             ),
             Self::Directory => f.write_str("its directory can't be used"),
             Self::Mounted(pod) => write!(f, "pod {pod} still has it mounted"),
-            Self::Claimed(pod) => write!(f, "pod {pod} still uses its claim"),
         }
     }
 }
@@ -133,7 +117,7 @@ pub fn reason_of(keeping: &Keeping, volume: &PersistentVolume) -> String {
         ),
         Keeping::Estranged(estrangement) => format!("its claim is gone; kept: {estrangement}"),
         Keeping::Marked => format!(
-            "its claim is gone; kept, since {KEEP_ANNOTATION} is true: kubectl annotate pv {name} {KEEP_ANNOTATION}- \
+            "its claim is gone; kept, since {KEEP_ANNOTATION} says so: kubectl annotate pv {name} {KEEP_ANNOTATION}- \
              and kubectl label pv {name} {KEEP_ANNOTATION}- leave it to the policy"
         ),
         Keeping::Policy => format!("its claim is gone; kept by policy; {by_hand}"),
@@ -144,10 +128,14 @@ pub fn reason_of(keeping: &Keeping, volume: &PersistentVolume) -> String {
 #[must_use]
 pub fn is_marked(volume: &PersistentVolume) -> bool {
     let marks = [&volume.annotations, &volume.labels];
-    let says_true = |value: &String| value == "true";
-    marks
-        .iter()
-        .any(|marks| marks.get(KEEP_ANNOTATION).is_some_and(says_true))
+    let mut values = marks.iter().filter_map(|marks| marks.get(KEEP_ANNOTATION));
+    values.any(|value| keeps(value))
+}
+
+/// Whether this value of [`KEEP_ANNOTATION`] keeps the data: who writes `True`, `yes` or `1` wants it kept.
+#[must_use]
+pub fn keeps(value: &str) -> bool {
+    !matches!(value, "" | "false")
 }
 
 fn keeping(case: &Case<'_>) -> Option<Keeping> {
@@ -184,11 +172,10 @@ fn order(case: &Case<'_>) -> Result<ReclaimOrder, Vec<Wait>> {
         waits.push(Wait::Deleting);
     }
     let claim = volume.claim.as_ref().filter(|claim| !claim.uid.is_empty());
-    match claim {
-        None => waits.push(Wait::UnknownClaim),
-        Some(claim) => waits.extend(users(claim, case)),
+    if claim.is_none() {
+        waits.push(Wait::UnknownClaim);
     }
-    let sharers = sharers(volume, case.cluster).into_iter();
+    let sharers = sharers(volume, case.directory, case.cluster).into_iter();
     waits.extend(sharers.map(|name| Wait::Shared(name.to_owned())));
     match case.directory {
         None => waits.push(Wait::Directory),
@@ -201,10 +188,7 @@ fn order(case: &Case<'_>) -> Result<ReclaimOrder, Vec<Wait>> {
             claim: claim.clone(),
             // A slash at its end would make the kernel follow a link there.
             path: normal(&volume.path),
-            directory: DirectoryId {
-                device: directory.device,
-                inode: directory.inode,
-            },
+            directory: DirectoryId::of(directory),
         }),
         _ => Err(waits),
     }
@@ -219,31 +203,6 @@ pub(super) fn mounters<'a>(
         let pod = cluster.pods.iter().find(|pod| pod.uid == *uid);
         pod.map_or_else(|| format!("with uid {uid}"), full_name)
     })
-}
-
-/// Pods that have a claim of that name. A later claim of the same name may be bound to another volume: its pods don't
-/// count.
-fn users(claim: &ClaimRef, case: &Case<'_>) -> Vec<Wait> {
-    let another = case.cluster.volumes.iter().any(|other| {
-        let heir = |theirs: &ClaimRef| {
-            theirs.namespace == claim.namespace
-                && theirs.name == claim.name
-                && !theirs.uid.is_empty()
-                && theirs.uid != claim.uid
-        };
-        other.phase == Phase::Bound && other.claim.as_ref().is_some_and(heir)
-    });
-    if another {
-        return Vec::new();
-    }
-    let has_it = |pod: &&Pod| {
-        !pod.ended && pod.namespace == claim.namespace && pod.claims.contains(&claim.name)
-    };
-    let pods: BTreeSet<String> = (case.cluster.pods.iter())
-        .filter(has_it)
-        .map(full_name)
-        .collect();
-    pods.into_iter().map(Wait::Claimed).collect()
 }
 
 fn full_name(pod: &Pod) -> String {

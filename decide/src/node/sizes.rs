@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::assess::VolumeVerdict;
@@ -27,6 +27,8 @@ pub struct Room {
     pub promisable: u64,
     /// Sum of the capacities of PersistentVolumes on it.
     pub promised: u64,
+    /// Those directories of the config's patterns that lie on it.
+    pub directories: BTreeSet<String>,
 }
 
 /// Why a directory gets no PersistentVolume, though it is empty and healthy.
@@ -103,8 +105,8 @@ pub fn is_ready(directory: &DirectoryFacts) -> bool {
 /// Capacities of the PersistentVolumes that are to be made, by path; or why there is no room for one.
 ///
 /// Volumes of a fixed size come first, in their order. What is left is shared evenly among all others that have no
-/// PersistentVolume, even those with data in them, so that their share is there when they are empty. Whatever is
-/// promised already stays as it is.
+/// PersistentVolume, even those with data in them and those that are not there yet, so that their share is there when they
+/// are: directories are made one by one. Whatever is promised already stays as it is.
 #[must_use]
 pub fn capacities(
     volumes: &[VolumeVerdict],
@@ -118,28 +120,20 @@ pub fn capacities(
             decided.insert(open.path.to_owned(), promise(&mut rooms, open, wanted));
         }
     }
-    let fair: Vec<&Open<'_>> = open.iter().filter(|open| open.wanted.is_none()).collect();
-    let mut left: BTreeMap<Device, u64> = BTreeMap::new();
-    for open in &fair {
-        *left.entry(open.directory.device).or_default() += 1;
-    }
-    for of_one_pattern in fair.chunk_by(|a, b| a.pattern == b.pattern) {
-        let shares = shares_of(of_one_pattern, &rooms, &left);
-        for open in of_one_pattern {
-            let device = open.directory.device;
-            left.entry(device).and_modify(|count| *count -= 1);
-            if is_ready(open.directory) {
-                let share = shares.get(&device).copied().unwrap_or(0);
-                decided.insert(open.path.to_owned(), promise(&mut rooms, open, share));
-            }
-        }
+    let sharing = sharing(volumes, &rooms, config);
+    let fair = open.iter().filter(|open| open.wanted.is_none());
+    let shares: Vec<(&Open<'_>, u64)> = fair
+        .filter(|open| is_ready(open.directory))
+        .map(|open| (open, share_of(open, &rooms, &sharing)))
+        .collect();
+    for (open, share) in shares {
+        decided.insert(open.path.to_owned(), promise(&mut rooms, open, share));
     }
     decided
 }
 
 /// A volume without a PersistentVolume that shall have one.
 struct Open<'a> {
-    pattern: usize,
     path: &'a str,
     directory: &'a DirectoryFacts,
     /// `None` is an even share.
@@ -156,7 +150,6 @@ fn open<'a>(volumes: &'a [VolumeVerdict], config: &'a Config) -> Vec<Open<'a>> {
         let place = place_of(config, &volume.path)?;
         let offer = config.volumes.get(place.pattern)?.offer.as_ref()?;
         let open = Open {
-            pattern: place.pattern,
             path: &volume.path,
             directory: volume.directory.as_ref()?,
             wanted: wanted_by(offer),
@@ -175,20 +168,53 @@ fn wanted_by(offer: &Offer) -> Option<u64> {
     }
 }
 
-/// What each volume of one pattern gets, by file system, in whole MiB.
-fn shares_of(
-    volumes: &[&Open<'_>],
+/// How many volumes without a PersistentVolume share what is left of each file system: those on it, and of each pattern whose
+/// directory lies on it also those that are not there, or can't be used yet.
+fn sharing(
+    volumes: &[VolumeVerdict],
     rooms: &BTreeMap<Device, Room>,
-    left: &BTreeMap<Device, u64>,
+    config: &Config,
 ) -> BTreeMap<Device, u64> {
-    let share = |open: &&Open<'_>| {
-        let device = open.directory.device;
-        let room = rooms.get(&device)?;
-        let among = left.get(&device).copied().unwrap_or(1).max(1);
-        let rest = limit(room.promisable, open.overcommit).saturating_sub(room.promised);
-        Some((device, rest / among / MIB * MIB))
-    };
-    volumes.iter().filter_map(share).collect()
+    let placed: Vec<_> = (volumes.iter())
+        .filter_map(|volume| Some((place_of(config, &volume.path)?.pattern, volume)))
+        .collect();
+    let mut sharing: BTreeMap<Device, u64> = BTreeMap::new();
+    for (index, pattern) in config.volumes.iter().enumerate() {
+        let offer = pattern.offer.as_ref();
+        if offer.is_none_or(|offer| wanted_by(offer).is_some()) {
+            continue;
+        }
+        let above = rooms
+            .iter()
+            .find(|(_, room)| room.directories.contains(&pattern.directory));
+        let above = above.map(|(device, _)| *device);
+        let mut missing = u64::from(pattern.max) + 1;
+        for (_, volume) in placed.iter().filter(|(place, _)| *place == index) {
+            missing = missing.saturating_sub(1);
+            let own = volume.directory.as_ref().map(|directory| directory.device);
+            if let Some(device) = own.or(above).filter(|_| volume.persistent_volume.is_none()) {
+                *sharing.entry(device).or_default() += 1;
+            }
+        }
+        if let Some(device) = above {
+            *sharing.entry(device).or_default() += missing;
+        }
+    }
+    sharing
+}
+
+/// What one of those gets, in whole MiB.
+fn share_of(
+    open: &Open<'_>,
+    rooms: &BTreeMap<Device, Room>,
+    sharing: &BTreeMap<Device, u64>,
+) -> u64 {
+    let device = open.directory.device;
+    let among = sharing.get(&device).copied().unwrap_or(1).max(1);
+    let rest = rooms.get(&device).map_or(0, |room| {
+        limit(room.promisable, open.overcommit).saturating_sub(room.promised)
+    });
+    rest / among / MIB * MIB
 }
 
 fn promise(

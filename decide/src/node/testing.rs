@@ -60,7 +60,7 @@ pub(super) fn cluster(volumes: impl IntoIterator<Item = PersistentVolume>) -> Cl
     Cluster {
         node: Some(node()),
         volumes: volumes.into_iter().collect(),
-        pods: Vec::new(),
+        ..Cluster::default()
     }
 }
 
@@ -82,6 +82,7 @@ pub(super) fn facts<'a>(volumes: impl IntoIterator<Item = (&'a str, Content)>) -
             inodes: 1000,
             inodes_free: 900,
             read_only: false,
+            directories: BTreeSet::from(["/var/vd/".to_owned()]),
         }],
         ..Facts::default()
     }
@@ -90,6 +91,7 @@ pub(super) fn facts<'a>(volumes: impl IntoIterator<Item = (&'a str, Content)>) -
 pub(super) fn empty(inode: u64) -> DirectoryFacts {
     DirectoryFacts {
         device: DEVICE,
+        stat_device: DEVICE,
         inode,
         mode: 0o755,
         ..DirectoryFacts::default()

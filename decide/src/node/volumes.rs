@@ -29,7 +29,7 @@ pub fn verdicts(facts: &Facts, cluster: &Cluster, config: &Config) -> Vec<Volume
     let scanned: BTreeMap<String, &Content> = scanned
         .map(|volume| (normal(&volume.path), &volume.content))
         .collect();
-    let holders = by_path(cluster);
+    let holders = by_path(cluster, facts);
     let mut verdicts: Vec<VolumeVerdict> = paths(&scanned, &holders, cluster, config)
         .into_iter()
         .map(|path| {
@@ -44,7 +44,7 @@ pub fn verdicts(facts: &Facts, cluster: &Cluster, config: &Config) -> Vec<Volume
                 offer: pattern_of(config, &path).and_then(|pattern| pattern.offer.as_ref()),
                 named: place_of(config, &path).is_some(),
                 directory,
-                fault: fault.or_else(|| health.moved(directory, &ours)),
+                fault: fault.or_else(|| health.moved(&path, directory, &ours)),
                 holders,
                 cluster,
                 path,

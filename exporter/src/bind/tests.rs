@@ -133,6 +133,55 @@ async fn device_that_fails_waits_longer_each_time_and_others_go_on() {
     assert!(stage.binder.troubles.is_empty());
 }
 
+/// Each other word in a condition is a write to the API server.
+#[tokio::test(start_paused = true)]
+async fn trouble_is_told_in_the_same_words_as_long_as_it_is_wanted() {
+    let mut stage = Stage::new();
+    let root = stage.root.path().to_owned();
+    let told = |stage: &Stage, plan: &Plan| match stage.binder.standing(Some(&root), plan) {
+        Standing::Works(troubles) => troubles,
+        Standing::ReadOnly => panic!("there is a root"),
+    };
+    let from = |from| Step::SetNumVfs {
+        address: PF.to_owned(),
+        from,
+        to: 8,
+    };
+    stage.round(plan([from(5)]), plan([from(5)])).await;
+    let first = told(&stage, &plan([from(5)]));
+    assert!(first[PF].contains("has 0 functions, not 5"), "{first:?}");
+    assert_eq!(first.len(), 1);
+    for number in [6, 7] {
+        let plan = || plan([from(number)]);
+        tokio::time::advance(LONGEST_WAIT).await;
+        stage.round(plan(), plan()).await;
+        assert_eq!(told(&stage, &plan()), first, "but for its numbers the same");
+    }
+    assert_eq!(told(&stage, &Plan::default()), BTreeMap::new());
+    assert_eq!(
+        stage.binder.standing(None, &Plan::default()),
+        Standing::ReadOnly
+    );
+}
+
+#[tokio::test]
+async fn missing_module_is_told_of_each_function() {
+    let mut stage = Stage::new();
+    stage.round(plan([step(PF, 2)]), plan([step(PF, 2)])).await;
+    let module = stage.root.path().join("sys/bus/pci/drivers/vfio-pci");
+    fs::remove_dir_all(module).unwrap();
+    let bind = |index| Step::BindVfio {
+        address: format!("0000:3b:02.{index}"),
+        from: Some("iavf".to_owned()),
+    };
+    let both = || plan([bind(0), bind(1)]);
+    stage.round(both(), both()).await;
+    let troubles = stage.binder.troubles(&both());
+    assert_eq!(troubles.len(), 2, "{troubles:?}");
+    let text = &troubles["0000:3b:02.0"];
+    assert!(text.contains("modprobe vfio-pci"), "{text}");
+}
+
 /// A runtime waits for its threads: without this, a failed test would never end.
 struct Released(PathBuf);
 
@@ -162,6 +211,7 @@ async fn write_that_blocks_does_not_hang_the_rounds() {
             .told
             .contains("no answer from the kernel")
     );
+    assert_eq!(stage.binder.troubles(&Plan::default()).len(), 1, "it hangs");
     assert_eq!(stage.round(both(), both()).await, Some(LOOK_AGAIN));
     assert_eq!(stage.count(OTHER), "2");
     let only = || plan([step(PF, 2)]);

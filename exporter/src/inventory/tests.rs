@@ -75,6 +75,17 @@ fn states_are_an_enumeration() {
     assert_eq!(listed, names);
 }
 
+/// Clients parse it as one, and the API server refuses what is none.
+#[test]
+fn time_of_a_condition_is_a_date() {
+    let condition = &schema()["properties"]["status"]["properties"]["conditions"]["items"];
+    let time = &condition["properties"]["lastTransitionTime"];
+    assert_eq!(
+        (&time["type"], &time["format"]),
+        (&json!("string"), &json!("date-time"))
+    );
+}
+
 #[test]
 fn columns_name_fields_that_exist() {
     let status = NodeInventoryStatus::default();

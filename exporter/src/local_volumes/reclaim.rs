@@ -14,10 +14,12 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use tokio::time::timeout;
 use vmberth_decide::names;
 use vmberth_decide::node::local_volumes::ReclaimOrder;
+use vmberth_decide::node::reclaim::keeps;
 use vmberth_serve::shutdown::Shutdown;
 
 use super::object::{annotation, label};
 use super::{ActionError, Done, Executor, answer};
+use crate::watch::claims_of;
 use crate::wipe::{Held, Remains, WipeError, Wiped};
 
 /// Of the former tenant; the next one's are written anew.
@@ -76,14 +78,9 @@ impl Executor {
     async fn claim_is_gone(&self, order: &ReclaimOrder) -> Result<(), ActionError> {
         let claims: Api<PersistentVolumeClaim> =
             Api::namespaced(self.client.clone(), &order.claim.namespace);
-        let found = answer(claims.get_opt(&order.claim.name)).await?;
-        match found.map(|claim| claim.metadata.uid.unwrap_or_default()) {
+        match answer(claims.get_opt(&order.claim.name)).await? {
             None => self.no_pod_uses(order).await,
-            Some(uid) if uid != order.claim.uid && !uid.is_empty() => Ok(()),
-            Some(_) => {
-                let text = format!("its claim {} is still there", order.claim);
-                Err(ActionError::Changed(text))
-            }
+            Some(claim) => is_of_another(&claim, order).map_err(ActionError::Changed),
         }
     }
 
@@ -186,17 +183,10 @@ fn still_released(volume: &PersistentVolume, order: &ReclaimOrder) -> Result<(),
     if annotation(volume, names::PROVISIONED_BY_ANNOTATION) != Some(names::PROVISIONER) {
         return Err(format!("{} is not ours by now", order.name));
     }
-    if [
-        annotation(volume, names::KEEP_ANNOTATION),
-        label(volume, names::KEEP_ANNOTATION),
-    ]
-    .contains(&Some("true"))
-    {
-        return Err(format!(
-            "{} is kept: {}=true",
-            order.name,
-            names::KEEP_ANNOTATION
-        ));
+    let key = names::KEEP_ANNOTATION;
+    let mut marks = [annotation(volume, key), label(volume, key)].into_iter();
+    if marks.any(|value| value.is_some_and(keeps)) {
+        return Err(format!("{} is kept: {key} says so", order.name));
     }
     if phase != Some("Released") {
         let phase = phase.unwrap_or("without a phase");
@@ -218,17 +208,32 @@ fn still_released(volume: &PersistentVolume, order: &ReclaimOrder) -> Result<(),
     Ok(())
 }
 
+/// A claim of the name that was made anew has a volume of its own, unless it asks for this one, to have its data back.
+fn is_of_another(claim: &PersistentVolumeClaim, order: &ReclaimOrder) -> Result<(), String> {
+    let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+    if uid.is_empty() || uid == order.claim.uid {
+        return Err(format!("its claim {} is still there", order.claim));
+    }
+    let asks = claim
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.volume_name.as_ref());
+    if asks == Some(&order.name) {
+        return Err(format!(
+            "claim {} was made anew and asks for it by volumeName; delete the claim, or let it have the volume",
+            order.claim
+        ));
+    }
+    Ok(())
+}
+
 fn uses(pod: &Pod, claim: &str) -> bool {
     let phase = pod
         .status
         .as_ref()
         .and_then(|status| status.phase.as_deref());
-    let volumes = pod
-        .spec
-        .iter()
-        .flat_map(|spec| spec.volumes.iter().flatten());
-    let mut claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
-    !matches!(phase, Some("Succeeded" | "Failed")) && claims.any(|named| named.claim_name == claim)
+    !matches!(phase, Some("Succeeded" | "Failed"))
+        && claims_of(pod).any(|(_, named)| named == claim)
 }
 
 /// Fits only the very version that was looked at: whatever was changed since, by whomever, refuses it.

@@ -1,24 +1,53 @@
 //! File systems of the volumes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rustix::fs::{StatVfs, fstatvfs};
+use rustix::fs::{StatVfs, fstat, fstatvfs};
+use vmberth_decide::node::config::Config;
 use vmberth_decide::node::facts::{Area, Content, Device, FileSystemFacts, VolumeFacts};
 
 use super::mounts::Mounts;
 use super::read::Host;
+use super::volumes;
 
 /// Reads each file system once, by device.
-pub(super) fn read(host: &Host, volumes: &[VolumeFacts], mounts: &Mounts) -> Vec<FileSystemFacts> {
+pub(super) fn read(
+    host: &Host,
+    config: &Config,
+    volumes: &[VolumeFacts],
+    mounts: &Mounts,
+) -> Vec<FileSystemFacts> {
+    let mut directories = directories(host, config, mounts);
     by_device(volumes)
         .into_iter()
         .filter_map(|(device, paths)| {
             let path = paths.first()?;
             let stat = host.noted(Area::FileSystems, path, stat(host, path))?;
-            Some(facts(device, &paths, &stat, mounts))
+            Some(FileSystemFacts {
+                directories: directories.remove(&device).unwrap_or_default(),
+                ..facts(device, &paths, &stat, mounts)
+            })
         })
         .collect()
+}
+
+/// The patterns' directories on each file system. Why one can't be opened is told with its volumes.
+fn directories(
+    host: &Host,
+    config: &Config,
+    mounts: &Mounts,
+) -> BTreeMap<Device, BTreeSet<String>> {
+    let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for pattern in &config.volumes {
+        let path = &pattern.directory;
+        let opened = host.plain_directory(path);
+        if let Ok(stat) = opened.and_then(|directory| Ok(fstat(&directory)?)) {
+            let device = mounts.file_system(path, volumes::device(&stat));
+            found.entry(device).or_default().insert(path.clone());
+        }
+    }
+    found
 }
 
 /// Paths of the volumes on each file system.
@@ -62,5 +91,6 @@ fn facts(device: Device, paths: &[&str], stat: &StatVfs, mounts: &Mounts) -> Fil
         inodes: stat.f_files,
         inodes_free: stat.f_favail,
         read_only,
+        ..FileSystemFacts::default()
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use vmberth_decide::node::facts::{Area, Device};
+use vmberth_decide::node::facts::{Area, Device, DirectoryFacts};
 
 use super::read::{Host, TABLE, excerpt};
 
 const PATH: &str = "/proc/1/mountinfo";
+/// File system whose subvolumes have devices of their own, so that stat and mountinfo say different ones.
+const BTRFS: &str = "btrfs";
+/// Options of a file system that can't be written: by will, or after an error, when ext4 no longer says `ro` since Linux 6.12.
+const NOT_WRITABLE: [&str; 3] = ["ro", "emergency_ro", "shutdown"];
 
 /// All mounts, in the order of the file.
 pub(super) struct Mounts(Vec<Mount>);
@@ -75,6 +79,15 @@ impl Mounts {
             .or_else(|| self.deepest(path))
     }
 
+    /// Device of the file system that a path lies on, which all its subvolumes have in common; `device` is what stat says of
+    /// the path.
+    pub(super) fn file_system(&self, path: &str, device: Device) -> Device {
+        let reaching = self.reaching(path, device);
+        reaching
+            .filter(|mount| mount.kind == BTRFS)
+            .map_or(device, |mount| mount.device)
+    }
+
     /// Where a file system is mounted that holds a path: the mount nearest to the root.
     pub(super) fn first_place(&self, path: &str, device: Device) -> Option<&Mount> {
         self.0
@@ -97,9 +110,38 @@ impl Mounts {
             .filter_map(|mount| mount.pod.clone())
             .collect()
     }
+
+    /// Other paths that lead to a directory, or to something in it, by mounts that are no pod's.
+    pub(super) fn other_paths(&self, path: &str, device: Device) -> BTreeSet<String> {
+        let Some(reaching) = self.reaching(path, device) else {
+            return BTreeSet::new();
+        };
+        let place = reaching.within(path);
+        self.0
+            .iter()
+            .filter(|mount| mount.device == reaching.device && mount.pod.is_none())
+            .filter_map(|mount| Some((mount, mount.path_of(&place)?)))
+            // What is mounted above it hides it.
+            .filter(|(mount, other)| {
+                other != path && self.deepest(other).is_some_and(|seen| seen.id == mount.id)
+            })
+            .map(|(_, other)| other)
+            .take(DirectoryFacts::PATHS)
+            .collect()
+    }
 }
 
 impl Mount {
+    /// Path by which this mount leads to a place of its file system, or to something in it.
+    fn path_of(&self, place: &str) -> Option<String> {
+        if is_within(&self.root, place) {
+            return Some(self.point.clone());
+        }
+        let below = place.strip_prefix(self.root.trim_end_matches('/'))?;
+        let point = self.point.trim_end_matches('/');
+        below.starts_with('/').then(|| format!("{point}{below}"))
+    }
+
     /// Where a path that leads through this mount lies within the file system.
     pub(super) fn within(&self, path: &str) -> String {
         let rest = path.strip_prefix(&self.point).unwrap_or_default();
@@ -132,7 +174,8 @@ fn parse(line: &str) -> Option<Mount> {
     let mut file_system = file_system.split(' ');
     let kind = unescaped(file_system.next()?);
     let super_options = file_system.nth(1)?;
-    let read_only = |options: &str| options.split(',').any(|option| option == "ro");
+    let says =
+        |options: &str, words: &[&str]| options.split(',').any(|option| words.contains(&option));
     Some(Mount {
         id,
         device: Device {
@@ -143,8 +186,8 @@ fn parse(line: &str) -> Option<Mount> {
         root,
         point,
         kind,
-        read_only: read_only(options),
-        file_system_read_only: read_only(super_options),
+        read_only: says(options, &["ro"]),
+        file_system_read_only: says(super_options, &NOT_WRITABLE),
     })
 }
 
@@ -177,3 +220,6 @@ fn unescaped(text: &str) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,16 +27,20 @@ pub(super) fn read(host: &Host) -> Vec<PageFacts> {
     pages
 }
 
-/// `hugepages-2048kB`, in total.
+/// `hugepages-2048kB`, in total. Nothing is said of a size whose number can't be read: as none it would be compared with
+/// what the kubelet saw.
 fn size(host: &Host, name: &str) -> Option<PageFacts> {
     let kib: u64 = number_in(name, "hugepages-", "kB")?;
     let count = |file: &str| count(host, &format!("{SIZES}/{name}/{file}_hugepages"));
+    let (total, surplus) = (count("nr"), count("surplus"));
+    // Of pages of which nobody knows how many are promised none is for the taking.
+    let (free, reserved) = count("free").zip(count("resv")).unwrap_or_default();
     Some(PageFacts {
         size: kib.checked_mul(1024)?,
-        total: count("nr"),
-        free: count("free"),
-        reserved: count("resv"),
-        surplus: count("surplus"),
+        total: total?,
+        free,
+        reserved,
+        surplus: surplus?,
         cells: BTreeMap::new(),
     })
 }
@@ -51,11 +55,11 @@ fn cells(host: &Host) -> BTreeMap<String, BTreeMap<u32, CellPages>> {
         let sizes = format!("{NODES}/{node}/hugepages");
         for name in listed(host, &sizes) {
             let count = |file: &str| count(host, &format!("{sizes}/{name}/{file}_hugepages"));
-            let pages = CellPages {
-                total: count("nr"),
-                free: count("free"),
-            };
-            cells.entry(name).or_default().insert(number, pages);
+            let (total, free) = (count("nr"), count("free").unwrap_or_default());
+            if let Some(total) = total {
+                let pages = CellPages { total, free };
+                cells.entry(name).or_default().insert(number, pages);
+            }
         }
     }
     cells
@@ -69,9 +73,8 @@ fn listed(host: &Host, path: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn count(host: &Host, path: &str) -> u64 {
+fn count(host: &Host, path: &str) -> Option<u64> {
     host.noted(Area::Pages, path, host.number(path))
-        .unwrap_or_default()
 }
 
 /// The number between two texts.

@@ -3,7 +3,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, FileType, OFlags, ResolveFlags, Stat, fgetxattr, fstat, statat};
+use rustix::fs::{
+    AtFlags, FileType, OFlags, ResolveFlags, Stat, StatxFlags, fgetxattr, fstat, statat, statx,
+};
 use rustix::io::Errno;
 use vmberth_decide::names::DISK_FILE;
 use vmberth_decide::node::config::{Config, VolumePattern};
@@ -18,6 +20,8 @@ use super::read::{Host, entries, if_there, open_beneath};
 const LOST_FOUND: &str = "lost+found";
 /// Where file systems keep the label of SELinux.
 const SELINUX: &str = "security.selinux";
+/// In one second.
+const NANOSECONDS: i128 = 1_000_000_000;
 /// Longest such label that is read; they have some 40 bytes.
 const LABEL: usize = 256;
 
@@ -123,19 +127,31 @@ fn directory(
         .is_some_and(|mount| mount.point == path);
     let disk = disk::read(&directory)?;
     Ok(DirectoryFacts {
-        device,
+        device: mounts.file_system(path, device),
+        stat_device: device,
         inode: stat.st_ino,
+        born: born(&directory),
         uid: stat.st_uid,
         gid: stat.st_gid,
         mode: stat.st_mode & 0o7777,
         selinux: selinux(&directory),
         mounted_by: mounts.pods_with(path, device),
+        also_at: mounts.other_paths(path, device),
         foreign: foreign(&directory, |name| {
             name == DISK_FILE && disk.is_some()
                 || name == LOST_FOUND && own && is_empty_directory(&directory, name)
         })?,
         disk,
     })
+}
+
+/// When it was made, in nanoseconds since 1970; some file systems don't note it, and no time is no reason to pass over it.
+fn born(directory: &OwnedFd) -> Option<i128> {
+    let stat = statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
+    let known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let time = stat.stx_btime;
+    let seconds = i128::from(time.tv_sec);
+    known.then(|| seconds * NANOSECONDS + i128::from(time.tv_nsec))
 }
 
 /// Device of a file.

@@ -3,11 +3,16 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use inotify::{EventMask, EventStream, Inotify, WatchDescriptor, WatchMask};
+use tokio::sync::Notify;
+use tokio::task::JoinError;
 use vmberth_decide::node::config::Config;
 
+use crate::patience::Patience;
 use crate::roots::Roots;
 
 /// Where the kubelet has its sockets and registers device plugins.
@@ -16,12 +21,16 @@ const KUBELET: [&str; 2] = ["pod-resources", "device-plugins"];
 /// Room for a few events; what does not fit waits in the kernel.
 const BUFFER: usize = 4096;
 
+/// The way to a directory may end at a file system that hangs. The scan waits longer, and tells of it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Inotify, or nothing if the system has none left.
 #[derive(Debug)]
 pub(super) struct Directories {
     events: Option<EventStream<Vec<u8>>>,
     watched: Vec<WatchDescriptor>,
     told: BTreeSet<String>,
+    patience: Patience,
 }
 
 /// What is to be watched of a node: the patterns' directories, every volume that they may have, the kubelet's
@@ -43,7 +52,8 @@ pub fn directories(roots: &Roots, config: &Config) -> BTreeSet<PathBuf> {
 }
 
 impl Directories {
-    pub(super) fn open() -> Self {
+    /// `returned` is told when what hung has returned.
+    pub(super) fn open(returned: Arc<Notify>) -> Self {
         let buffer = vec![0; BUFFER];
         let events = Inotify::init().and_then(|inotify| inotify.into_event_stream(buffer));
         let events = events.map_err(|error| {
@@ -54,19 +64,28 @@ impl Directories {
             events: events.ok(),
             watched: Vec::new(),
             told: BTreeSet::new(),
+            patience: Patience::new(PATIENCE, returned),
         }
     }
 
     /// Every path is added again each time, which changes nothing for a directory that is watched already, and finds one
-    /// that was made anew or is hidden by a mount.
-    pub(super) fn watch(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+    /// that was made anew or is hidden by a mount. While one hangs, those are watched that were before.
+    pub(super) async fn watch(&mut self, paths: BTreeSet<PathBuf>) -> Result<(), JoinError> {
         let Some(events) = &self.events else {
-            return;
+            return Ok(());
         };
         let mut watches = events.watches();
+        let mut adding = watches.clone();
+        let add = move || {
+            let added = |path: PathBuf| (adding.add(&path, mask()), path);
+            paths.into_iter().map(added).collect::<Vec<_>>()
+        };
+        let Some(added) = self.patience.with(add).await? else {
+            return Ok(());
+        };
         let mut now = Vec::new();
-        for path in paths {
-            match watches.add(&path, mask()) {
+        for (watch, path) in added {
+            match watch {
                 Ok(watch) => now.push(watch),
                 // Its parent tells when it comes; links and files are no volumes; the scan tells of the others.
                 Err(error) if is_expected(&error) => {}
@@ -87,6 +106,7 @@ impl Directories {
             drop(watches.remove(old));
         }
         self.watched = now;
+        Ok(())
     }
 
     /// Until something happens in one of them.

@@ -59,10 +59,15 @@ async fn thousand_changes_in_ten_seconds_are_at_most_one_round_a_second() {
 }
 
 /// A wake that watches this directory.
-fn watching(paths: &[&std::path::Path]) -> Wake {
+async fn watching(paths: &[&std::path::Path]) -> Wake {
     let (mut wake, _) = wake();
-    wake.watch(paths.iter().map(|path| path.to_path_buf()));
+    watch(&mut wake, paths).await;
     wake
+}
+
+async fn watch(wake: &mut Wake, paths: &[&std::path::Path]) {
+    let paths = paths.iter().map(|path| path.to_path_buf()).collect();
+    wake.watch(paths).await.unwrap();
 }
 
 async fn changes(wake: &mut Wake) {
@@ -80,7 +85,7 @@ async fn is_quiet(wake: &mut Wake) -> bool {
 #[tokio::test]
 async fn new_disk_wakes_and_its_writes_do_not() {
     let there = TempDir::new().unwrap();
-    let mut wake = watching(&[there.path()]);
+    let mut wake = watching(&[there.path()]).await;
     assert!(is_quiet(&mut wake).await);
     let disk = there.path().join("disk.img");
     let mut file = fs::File::create(&disk).unwrap();
@@ -100,16 +105,16 @@ async fn directory_that_was_made_anew_is_watched_again() {
     let there = TempDir::new().unwrap();
     let volume = there.path().join("vol0");
     let paths = [there.path(), &volume];
-    let mut wake = watching(&paths);
+    let mut wake = watching(&paths).await;
     fs::create_dir(&volume).unwrap();
     changes(&mut wake).await;
-    wake.watch(paths.iter().map(|path| path.to_path_buf()));
+    watch(&mut wake, &paths).await;
     fs::write(volume.join("disk.img"), "").unwrap();
     changes(&mut wake).await;
     fs::rename(&volume, there.path().join("aside")).unwrap();
     fs::create_dir(&volume).unwrap();
     changes(&mut wake).await;
-    wake.watch(paths.iter().map(|path| path.to_path_buf()));
+    watch(&mut wake, &paths).await;
     wake.directories.drain();
     fs::write(there.path().join("aside/x"), "").unwrap();
     assert!(
@@ -125,7 +130,7 @@ async fn links_are_not_followed_and_what_is_missing_is_no_failure() {
     let (there, outside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let link = there.path().join("vol0");
     std::os::unix::fs::symlink(outside.path(), &link).unwrap();
-    let mut wake = watching(&[&link, &there.path().join("vol1")]);
+    let mut wake = watching(&[&link, &there.path().join("vol1")]).await;
     fs::write(outside.path().join("x"), "").unwrap();
     assert!(is_quiet(&mut wake).await);
     assert!(wake.directories.watches_nothing());

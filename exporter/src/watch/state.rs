@@ -1,11 +1,12 @@
 //! What is known of the cluster, by one writer for each table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use vmberth_decide::names;
 use vmberth_decide::node::cluster::{Cluster, Node, PersistentVolume, Pod};
+use vmberth_decide::node::reclaim::scratch;
 use vmberth_decide::node::volumes::owners::is_of_any_node;
 
 /// Namespace and name; without namespace of a node or volume.
@@ -20,6 +21,8 @@ pub(super) struct Known {
     pub(super) nodes: Table<Node>,
     pub(super) pods: Table<Pod>,
     pub(super) volumes: Table<PersistentVolume>,
+    /// Written here after each change: a round may come later than CDI's pod goes.
+    scratch: BTreeSet<String>,
 }
 
 /// The cluster, seen from one node; a change of it wakes the agent.
@@ -49,7 +52,8 @@ impl ClusterState {
         &self.node_name
     }
 
-    /// The cluster as of now: equal for equal objects, whatever the order in which they came.
+    /// The cluster as of now: equal for equal objects, whatever the order in which they came, but for what was seen of
+    /// scratch space.
     #[must_use]
     pub fn snapshot(&self) -> Cluster {
         let known = self.lock();
@@ -57,6 +61,7 @@ impl ClusterState {
             node: known.nodes.values().next().cloned(),
             volumes: known.volumes.values().cloned().collect(),
             pods: known.pods.values().cloned().collect(),
+            scratch: known.scratch.clone(),
         }
     }
 
@@ -84,6 +89,8 @@ impl ClusterState {
         if !edit(&mut known) {
             return;
         }
+        let (volumes, pods) = (known.volumes.values(), known.pods.values());
+        known.scratch = scratch::seen(&known.scratch, volumes, pods);
         // Told before the lock is free: of two writers, the later one must have the last word.
         if let Some(node) = known.nodes.values().next() {
             let hostname = node.hostname.as_ref().unwrap_or(&self.node_name);
@@ -97,6 +104,13 @@ impl ClusterState {
         }
         drop(known);
         self.changed.notify_one();
+    }
+
+    /// The API server told of the node.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, node: Node) {
+        let key = (String::new(), node.name.clone());
+        self.change(|known| known.nodes.insert(key, node).is_none());
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -1,3 +1,5 @@
+mod any_order;
+
 use std::time::Duration;
 
 use futures::{FutureExt, stream};
@@ -236,6 +238,47 @@ async fn a_list_of_one_watch_keeps_the_volumes_of_the_other() {
     let lost = stream::iter(vec![Ok(Event::Delete(object("c", Some("edge1"))))]);
     follow(lost, &VOLUMES, own).await;
     assert_eq!(seen.volume_names(), ["b", "c"]);
+}
+
+/// Of an upload, between two rounds.
+#[tokio::test]
+async fn scratch_space_is_remembered_when_cdi_is_done_with_it() {
+    let seen = Seen::nothing();
+    let pod = json!({
+        "metadata": {
+            "namespace": "edge", "name": "cdi-upload-db", "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"app": "containerized-data-importer"},
+        },
+        "spec": {"containers": [], "volumes": [
+            {"name": "cdi-scratch-vol", "persistentVolumeClaim": {"claimName": "db-scratch"}},
+        ]},
+    });
+    let pod = || serde_json::from_value::<core::Pod>(pod.clone()).unwrap();
+    let volume = async |phase: &str, uid: &str, mark: Option<&str>| {
+        let object = json!({
+            "metadata": {"name": "pv", "labels": {"vmberth.io/node": "edge1"},
+                "annotations": mark.map(|mark| json!({"vmberth.io/claim-kind": mark}))},
+            "spec": {"claimRef": {"namespace": "edge", "name": "db-scratch", "uid": uid}},
+            "status": {"phase": phase, "lastPhaseTransitionTime": "2026-01-01T00:00:02Z"},
+        });
+        let event = Ok(Event::Apply(serde_json::from_value(object).unwrap()));
+        follow(stream::iter(vec![event]), &VOLUMES, &seen.watches.own).await;
+        let scratch = seen.state.snapshot().scratch;
+        scratch.into_iter().collect::<Vec<_>>()
+    };
+    seen.pods(vec![Ok(Event::Apply(pod()))]).await;
+    assert_eq!(volume("Bound", "first", None).await, ["first"]);
+    seen.pods(vec![Ok(Event::Delete(pod()))]).await;
+    assert_eq!(volume("Released", "first", None).await, ["first"]);
+    let marked = volume("Released", "first", Some("scratch/first")).await;
+    assert!(marked.is_empty(), "{marked:?}");
+
+    seen.pods(vec![Ok(Event::Apply(pod()))]).await;
+    assert_eq!(volume("Bound", "second", None).await, ["second"]);
+    seen.pods(vec![Ok(Event::Init), Ok(Event::InitDone)]).await;
+    assert_eq!(volume("Bound", "second", None).await, ["second"]);
+    let of_another = volume("Bound", "third", None).await;
+    assert!(of_another.is_empty(), "{of_another:?}");
 }
 
 #[tokio::test(start_paused = true)]

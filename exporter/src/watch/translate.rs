@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use vmberth_decide::names;
-use vmberth_decide::node::cluster::{ClaimRef, Node, PersistentVolume, Phase, Pod};
+use vmberth_decide::node::cluster::{ClaimRef, Moment, Node, PersistentVolume, Phase, Pod};
 use vmberth_decide::quantity;
 
 /// Amounts by resource.
@@ -27,7 +28,9 @@ pub(super) fn volume(volume: &core::PersistentVolume) -> PersistentVolume {
     let metadata = volume.metadata.clone();
     let spec = volume.spec.as_ref();
     let storage = spec.and_then(|spec| spec.capacity.as_ref()?.get("storage"));
-    let phase = volume.status.as_ref().and_then(|it| it.phase.as_deref());
+    let status = volume.status.as_ref();
+    let phase = status.and_then(|it| it.phase.as_deref());
+    let since = status.and_then(|it| it.last_phase_transition_time.as_ref());
     PersistentVolume {
         name: metadata.name.unwrap_or_default(),
         uid: metadata.uid.unwrap_or_default(),
@@ -41,6 +44,7 @@ pub(super) fn volume(volume: &core::PersistentVolume) -> PersistentVolume {
         path: spec.and_then(path).unwrap_or_default(),
         hostnames: spec.map(hostnames).unwrap_or_default(),
         phase: phase_of(phase.unwrap_or_default()),
+        phase_since: since.map(moment),
         claim: spec.and_then(|spec| spec.claim_ref.as_ref()).map(claim),
         deleting: metadata.deletion_timestamp.is_some(),
     }
@@ -56,6 +60,7 @@ pub(super) fn pod(pod: &core::Pod) -> Pod {
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         name: pod.metadata.name.clone().unwrap_or_default(),
         uid: pod.metadata.uid.clone().unwrap_or_default(),
+        created: pod.metadata.creation_timestamp.as_ref().map(moment),
         ended,
         starting: !ended && is_starting(pod),
         machine: labels
@@ -63,7 +68,10 @@ pub(super) fn pod(pod: &core::Pod) -> Pod {
             .filter(|_| launcher)
             .cloned(),
         labels,
-        claims: claims(pod),
+        claims: claims_of(pod).map(|(_, claim)| claim).collect(),
+        scratch: claims_of(pod)
+            .filter_map(|(volume, claim)| (volume == names::CDI_SCRATCH_VOLUME).then_some(claim))
+            .collect(),
         requests: pod.spec.as_ref().map(requests).unwrap_or_default(),
     }
 }
@@ -108,10 +116,11 @@ fn is_sidecar(container: &core::Container) -> bool {
     container.restart_policy.as_deref() == Some("Always")
 }
 
-fn claims(pod: &core::Pod) -> BTreeSet<String> {
+/// Its claims, each with the name of the pod's volume.
+pub(crate) fn claims_of(pod: &core::Pod) -> impl Iterator<Item = (&str, String)> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let volumes = pod.spec.iter().filter_map(|spec| spec.volumes.as_ref());
-    let claims = volumes.flatten().filter_map(|volume| {
+    volumes.flatten().filter_map(move |volume| {
         let named = volume.persistent_volume_claim.as_ref();
         // A claim that lives with its pod is named after it (k8s.io/component-helpers, storage/ephemeral).
         let own = || {
@@ -120,9 +129,9 @@ fn claims(pod: &core::Pod) -> BTreeSet<String> {
                 .as_ref()
                 .map(|_| format!("{name}-{}", volume.name))
         };
-        named.map(|it| it.claim_name.clone()).or_else(own)
-    });
-    claims.collect()
+        let claim = named.map(|it| it.claim_name.clone()).or_else(own);
+        Some((volume.name.as_str(), claim?))
+    })
 }
 
 /// As the scheduler counts them: sidecars stay, and each init container runs beside those before it
@@ -206,6 +215,10 @@ fn hostnames_of(term: &core::NodeSelectorTerm) -> BTreeSet<String> {
     asks.filter(|ask| ask.key == names::HOSTNAME_LABEL && ask.operator == "In")
         .flat_map(|ask| ask.values.iter().flatten().cloned())
         .collect()
+}
+
+fn moment(time: &Time) -> Moment {
+    Moment(time.0.as_second())
 }
 
 fn phase_of(text: &str) -> Phase {

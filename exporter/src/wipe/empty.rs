@@ -1,7 +1,4 @@
 //! Removes a tree without recursion: a handful of directories is open at a time, however deep it is.
-//!
-//! The way up is `..`, which is only believed if it is the very directory that was left; so a tree that is moved away
-//! meanwhile leads nowhere else.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -9,21 +6,12 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
-use super::WipeError;
 use super::open::{self, Identity};
+use super::tree::{MOST_LEVELS, Tree};
+use super::{Step, WipeError};
 
 /// Made by mkfs in the root of a file system; fsck wants it back.
 const LOST_AND_FOUND: &CStr = c"lost+found";
-/// A name of each, of 255 bytes at most, is kept, so that this bounds our memory to about 20 MiB.
-const MOST_LEVELS: usize = 65_536;
-
-/// A directory to be emptied.
-#[derive(Debug)]
-pub(super) struct Emptying<'a> {
-    pub(super) top: &'a OwnedFd,
-    pub(super) identity: Identity,
-    pub(super) path: &'a str,
-}
 
 /// A directory on the way down.
 #[derive(Debug)]
@@ -34,24 +22,37 @@ struct Level {
     name: CString,
 }
 
-impl Emptying<'_> {
-    /// Removes everything; `removed` is told the number after each entry. Returns the number.
-    pub(super) fn run(
+/// What is done by now, and who is told.
+struct Progress<'a> {
+    removed: u64,
+    told: &'a mut dyn FnMut(Step) -> Result<(), WipeError>,
+}
+
+impl Progress<'_> {
+    fn one_more(&mut self) -> Result<(), WipeError> {
+        self.removed = self.removed.saturating_add(1);
+        (self.told)(Step::Removed(self.removed))
+    }
+
+    fn reading(&mut self) -> Result<(), WipeError> {
+        (self.told)(Step::Reading)
+    }
+}
+
+impl Tree<'_> {
+    /// Removes everything; `told` hears of each directory that is read and of each entry that is removed. Returns the number
+    /// of entries.
+    pub(super) fn empty(
         &self,
-        removed: &mut dyn FnMut(u64) -> Result<(), WipeError>,
+        told: &mut dyn FnMut(Step) -> Result<(), WipeError>,
     ) -> Result<u64, WipeError> {
-        let mut count = 0_u64;
-        let mut one_more = || {
-            count = count.saturating_add(1);
-            removed(count)
-        };
-        let (mut here, mut identity) =
-            open::below(self.top, c".").map_err(|source| self.failed(c".", source))?;
+        let mut progress = Progress { removed: 0, told };
+        let (mut here, mut identity) = self.entered()?;
         let mut above: Vec<Level> = Vec::new();
         let mut keeps = self.identity.own_file_system;
         loop {
             let kept = (above.is_empty() && self.identity.own_file_system).then_some(keeps);
-            if let Some(name) = self.sweep(&here, kept, &mut one_more)? {
+            if let Some(name) = self.sweep(&here, kept, &mut progress)? {
                 if above.len() >= MOST_LEVELS {
                     return Err(self.too_deep());
                 }
@@ -68,15 +69,15 @@ impl Emptying<'_> {
                 continue;
             }
             let Some(level) = above.pop() else { break };
-            (here, identity) = self.leave(&here, &level)?;
+            (here, identity) = self.up(&here, &level.identity, &level.name)?;
             let kept = above.is_empty() && self.is_kept(&level.name);
             if !kept {
                 unlinkat(&here, &level.name, AtFlags::REMOVEDIR)
                     .map_err(|source| self.refused(&level.name, source))?;
-                one_more()?;
+                progress.one_more()?;
             }
         }
-        Ok(count)
+        Ok(progress.removed)
     }
 
     /// Removes what can be removed at once; returns the first directory that is not empty.
@@ -86,10 +87,11 @@ impl Emptying<'_> {
         &self,
         here: &OwnedFd,
         kept: Option<bool>,
-        one_more: &mut dyn FnMut() -> Result<(), WipeError>,
+        progress: &mut Progress<'_>,
     ) -> Result<Option<CString>, WipeError> {
         loop {
-            let mut found = false;
+            progress.reading()?;
+            let before = progress.removed;
             let entries = Dir::read_from(here).map_err(|source| self.failed(c".", source))?;
             for entry in entries {
                 let entry = entry.map_err(|source| self.failed(c".", source))?;
@@ -97,39 +99,28 @@ impl Emptying<'_> {
                 if matches!(name.to_bytes(), b"." | b"..") {
                     continue;
                 }
-                match unlinkat(here, name, AtFlags::empty()) {
-                    Ok(()) => one_more()?,
-                    Err(Errno::NOENT) => {}
+                let removed = match unlinkat(here, name, AtFlags::empty()) {
                     Err(Errno::ISDIR) => match kept {
                         Some(true) if name == LOST_AND_FOUND => return Ok(Some(name.to_owned())),
                         Some(false) if name == LOST_AND_FOUND => continue,
-                        Some(_) | None => match unlinkat(here, name, AtFlags::REMOVEDIR) {
-                            Ok(()) => one_more()?,
-                            Err(Errno::NOENT) => {}
-                            Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                                return Ok(Some(name.to_owned()));
-                            }
-                            Err(source) => return Err(self.refused(name, source)),
-                        },
+                        Some(_) | None => unlinkat(here, name, AtFlags::REMOVEDIR),
                     },
+                    other => other,
+                };
+                match removed {
+                    Ok(()) => progress.one_more()?,
+                    // Somebody else was faster, or a damaged file system lists what is not there: no other pass would
+                    // change that.
+                    Err(Errno::NOENT) => {}
+                    Err(Errno::NOTEMPTY | Errno::EXIST) => return Ok(Some(name.to_owned())),
                     Err(source) => return Err(self.refused(name, source)),
                 }
-                found = true;
             }
-            // Removing may make a reader skip entries, so only a pass that finds none is the last.
-            if !found {
+            // Removing may make a reader skip entries, so only a pass that removes none is the last.
+            if progress.removed == before {
                 return Ok(None);
             }
         }
-    }
-
-    fn leave(&self, here: &OwnedFd, level: &Level) -> Result<(OwnedFd, Identity), WipeError> {
-        let (parent, found) =
-            open::below(here, c"..").map_err(|source| self.failed(&level.name, source))?;
-        if found.inode != level.identity.inode || !found.beside(&level.identity) {
-            return Err(WipeError::Moving(self.at(&level.name)));
-        }
-        Ok((parent, found))
     }
 
     /// Name of something that is left, by a fresh look.
@@ -174,25 +165,6 @@ impl Emptying<'_> {
             Errno::BUSY => WipeError::Mounted(self.at(name)),
             Errno::NOTEMPTY | Errno::EXIST => WipeError::Moving(self.at(name)),
             source => self.failed(name, source),
-        }
-    }
-
-    fn failed(&self, name: &CStr, source: Errno) -> WipeError {
-        WipeError::Entry {
-            path: self.at(name),
-            source,
-        }
-    }
-
-    /// An entry by volume and name; the directories between would make a text without bounds.
-    fn at(&self, name: &CStr) -> String {
-        format!("{} (in {})", name.to_string_lossy(), self.path)
-    }
-
-    fn too_deep(&self) -> WipeError {
-        WipeError::TooDeep {
-            path: self.path.to_owned(),
-            most: MOST_LEVELS,
         }
     }
 }

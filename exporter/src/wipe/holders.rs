@@ -1,155 +1,141 @@
-//! Whether somebody still uses a file that lies directly in a volume.
+//! Whether somebody still uses something that lies in a volume, at any depth.
 //!
-//! A lease would tell for certain, but no crate offers leases without `unsafe`. Two other looks are taken instead:
+//! A lease would tell for certain, but no crate offers leases without `unsafe`. Three other looks are taken instead:
 //!
 //! 1. locks: QEMU and qemu-img lock every image they use (bytes 100 and up), so a lock on the whole file is refused while
 //!    one runs, in whatever namespace;
-//! 2. open files of the processes whose table we may read: all of them with `CAP_SYS_PTRACE`, otherwise few. What can't be
-//!    seen is counted, and is not a refusal: the pods of the claim are gone and nothing is mounted by then, so it could
-//!    only be a program that somebody started on the host.
+//! 2. what the [`processes`] of the node have open. Where one does not show it, nothing is removed: on a node that lets us
+//!    look, none hides anything;
+//! 3. what [`loops`] stand on.
 //!
-//! Whoever escapes both keeps its nameless file until it closes it; the next tenant gets a new one all the same.
+//! Who escapes all of them (a file that is mapped and closed, one that was handed to the kernel and closed) keeps its
+//! nameless file until it lets go of it; the next tenant gets a new one all the same.
+//!
+//! Guests decide how many files there are and how many are open, so neither is remembered as a whole: open files are
+//! collected up to a bound, and the tree streams by.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, fcntl_lock, flock, openat, statat,
-};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, fcntl_lock, flock, major, minor, openat};
 use rustix::io::Errno;
+use vmberth_decide::node::facts::Device;
 
 use super::WipeError;
-use super::open::Identity;
+use super::tree::{Entry, Tree};
+use super::{loops, processes};
 
-/// What the kernel writes behind the name of an open file that has none any longer.
-const DELETED: &[u8] = b" (deleted)";
+/// Open files that are compared with one walk through the tree: a few MiB, and more than an ordinary node has open on one
+/// file system.
+const MOST_OPEN: usize = 65_536;
 
-/// Regular files of a volume: names by inode.
-type Files = BTreeMap<u64, Vec<u8>>;
-
-/// Refuses if a file is locked or open; returns how many processes could not be looked at.
-pub(super) fn refuse(
-    directory: &OwnedFd,
-    identity: Identity,
-    path: &str,
-    proc: &Path,
-) -> Result<u64, WipeError> {
-    let files = files(directory, path)?;
-    if files.is_empty() {
-        return Ok(0);
+/// Refuses if something is locked or open, or if that can't be told. Processes are seen in `proc`, the sysfs of the same
+/// node beside it.
+pub(super) fn refuse(tree: &Tree<'_>, proc: &Path) -> Result<(), WipeError> {
+    if tree.left()?.is_none() {
+        return Ok(());
     }
-    refuse_open(&files, identity, path, proc)
+    loops::refuse(&proc.with_file_name("sys"), tree.path)?;
+    let mut open = Open::new(tree, MOST_OPEN);
+    let unseen = processes::each_open(proc, tree.identity.device, &mut |inode, process| {
+        open.add(inode, process)
+    })?;
+    tree.each(&mut |entry| {
+        open.refuse(entry)?;
+        refuse_locked(tree, entry)
+    })?;
+    let Some((process, source)) = unseen.first else {
+        return Ok(());
+    };
+    // Not part of the error: it would be another one each time.
+    tracing::warn!(
+        volume = tree.path,
+        unseen = unseen.number,
+        "processes do not show which files they have open"
+    );
+    Err(WipeError::Unseen {
+        path: tree.path.to_owned(),
+        process,
+        source,
+    })
 }
 
-/// Regular files of the directory, each without a lock.
-fn files(directory: &OwnedFd, path: &str) -> Result<Files, WipeError> {
+/// Files that are open on the tree's file system, in it or not: processes by inode, as many as may be remembered.
+#[derive(Debug)]
+struct Open<'a> {
+    tree: &'a Tree<'a>,
+    holders: BTreeMap<u64, u32>,
+    most: usize,
+}
+
+impl<'a> Open<'a> {
+    fn new(tree: &'a Tree<'a>, most: usize) -> Self {
+        Self {
+            tree,
+            holders: BTreeMap::new(),
+            most,
+        }
+    }
+
+    /// Makes room, where there is none, by looking whether the ones before are in the tree.
+    fn add(&mut self, inode: u64, process: u32) -> Result<(), WipeError> {
+        if self.holders.len() >= self.most {
+            self.tree.each(&mut |entry| self.refuse(entry))?;
+            self.holders.clear();
+        }
+        self.holders.insert(inode, process);
+        Ok(())
+    }
+
+    fn refuse(&self, entry: &Entry<'_>) -> Result<(), WipeError> {
+        let device = Device {
+            major: major(entry.stat.st_dev),
+            minor: minor(entry.stat.st_dev),
+        };
+        if device != self.tree.identity.device {
+            return Err(WipeError::Mounted(self.tree.at(entry.name)));
+        }
+        match self.holders.get(&entry.stat.st_ino) {
+            None => Ok(()),
+            Some(process) => Err(held(self.tree, entry, format!("process {process}"))),
+        }
+    }
+}
+
+/// Opens one file at a time, and has closed it before the next.
+fn refuse_locked(tree: &Tree<'_>, entry: &Entry<'_>) -> Result<(), WipeError> {
+    if entry.kind() != FileType::RegularFile {
+        return Ok(());
+    }
     let unclear = |source: Errno| WipeError::Holders {
-        path: path.to_owned(),
+        path: tree.at(entry.name),
         source: source.into(),
     };
-    let mut files = Files::new();
-    for entry in Dir::read_from(directory).map_err(unclear)? {
-        let entry = entry.map_err(unclear)?;
-        let name = entry.file_name();
-        let stat = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT) => continue,
-            Err(source) => return Err(unclear(source)),
-        };
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            continue;
-        }
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(directory, name, flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => continue,
-            Err(source) => return Err(unclear(source)),
-        };
-        let exclusive = FlockOperation::NonBlockingLockExclusive;
-        match fcntl_lock(&file, exclusive).and_then(|()| flock(&file, exclusive)) {
-            Ok(()) => files.insert(stat.st_ino, name.to_bytes().to_owned()),
-            Err(Errno::AGAIN | Errno::ACCESS) => {
-                return Err(WipeError::Held {
-                    path: format!("{path}/{}", name.to_string_lossy()),
-                    holder: "a process that has locked it, such as QEMU".to_owned(),
-                });
-            }
-            Err(source) => return Err(unclear(source)),
-        };
-    }
-    Ok(files)
-}
-
-fn refuse_open(
-    files: &Files,
-    identity: Identity,
-    path: &str,
-    proc: &Path,
-) -> Result<u64, WipeError> {
-    let unclear = |source| WipeError::Holders {
-        path: proc.display().to_string(),
-        source,
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(entry.directory, entry.name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::TXTBSY) => return Err(held(tree, entry, "a process that executes it")),
+        Err(Errno::AGAIN) => return Err(held(tree, entry, "a process that has a lease on it")),
+        Err(source) => return Err(unclear(source)),
     };
-    let mut unseen = 0_u64;
-    for process in fs::read_dir(proc).map_err(unclear)? {
-        let process = process.map_err(unclear)?;
-        let number = process.file_name();
-        if !number.as_bytes().iter().all(u8::is_ascii_digit) {
-            continue;
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    match fcntl_lock(&file, exclusive).and_then(|()| flock(&file, exclusive)) {
+        Ok(()) => Ok(()),
+        Err(Errno::AGAIN | Errno::ACCESS) => {
+            let holder = "a process that has locked it, such as QEMU";
+            Err(held(tree, entry, holder))
         }
-        match held_by(&process.path(), files, identity) {
-            Ok(Some(name)) => {
-                return Err(WipeError::Held {
-                    path: format!("{path}/{}", String::from_utf8_lossy(name)),
-                    holder: format!("process {}", number.to_string_lossy()),
-                });
-            }
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                unseen = unseen.saturating_add(1);
-            }
-            // An error is one that ended while we looked.
-            Ok(None) | Err(_) => {}
-        }
+        Err(source) => Err(unclear(source)),
     }
-    Ok(unseen)
 }
 
-/// Name of the file that the process has open.
-fn held_by<'a>(
-    process: &Path,
-    files: &'a Files,
-    identity: Identity,
-) -> std::io::Result<Option<&'a [u8]>> {
-    for descriptor in fs::read_dir(process.join("fd"))? {
-        let link = descriptor?.path();
-        // The link is read first: to ask the file itself may hang if it is on a dead server.
-        let Ok(target) = fs::read_link(&link) else {
-            continue;
-        };
-        let bytes = target.as_os_str().as_bytes();
-        let bytes = bytes.strip_suffix(DELETED).unwrap_or(bytes);
-        let last = bytes.rsplit(|byte| *byte == b'/').next();
-        if !files.values().any(|name| Some(name.as_slice()) == last) {
-            continue;
-        }
-        let Ok(found) = fs::metadata(&link) else {
-            continue;
-        };
-        let device = (
-            rustix::fs::major(found.dev()),
-            rustix::fs::minor(found.dev()),
-        );
-        if device != (identity.device.major, identity.device.minor) {
-            continue;
-        }
-        if let Some(name) = files.get(&found.ino()) {
-            return Ok(Some(name));
-        }
+fn held(tree: &Tree<'_>, entry: &Entry<'_>, holder: impl Into<String>) -> WipeError {
+    WipeError::Held {
+        path: tree.at(entry.name),
+        holder: holder.into(),
     }
-    Ok(None)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ struct Store {
     objects: BTreeMap<(String, String), Value>,
     version: u64,
     fault: Option<(String, Fault)>,
+    /// Method of the next request that an admission policy refuses.
+    forbidden: Option<String>,
     /// Done to the next PersistentVolume that is read, directly afterwards.
     once_read: Option<Value>,
     requests: u64,
@@ -81,6 +83,10 @@ impl Api {
         self.lock().fault = Some((method.to_owned(), fault));
     }
 
+    pub(crate) fn forbid_next(&self, method: &str) {
+        self.lock().forbidden = Some(method.to_owned());
+    }
+
     pub(crate) fn change_once_read(&self, change: Value) {
         self.lock().once_read = Some(change);
     }
@@ -109,6 +115,10 @@ impl Store {
     }
 
     fn handle(&mut self, request: &Asked, body: &[u8]) -> (StatusCode, Value) {
+        let is_next = |method: &mut String| *method == request.method.as_str();
+        if self.forbidden.take_if(is_next).is_some() {
+            return refusal(StatusCode::FORBIDDEN, "a policy says no");
+        }
         let resource = request.resource.as_str();
         let found = request.name.as_deref().map(|name| self.get(resource, name));
         match (&request.method, found) {
@@ -236,6 +246,7 @@ fn refusal(code: StatusCode, message: &str) -> (StatusCode, Value) {
         StatusCode::CONFLICT if message == "already exists" => "AlreadyExists",
         StatusCode::CONFLICT => "Conflict",
         StatusCode::UNPROCESSABLE_ENTITY => "Invalid",
+        StatusCode::FORBIDDEN => "Forbidden",
         _ => "InternalError",
     };
     let value = json!({

@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod emptying;
+
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -14,10 +16,8 @@ use vmberth_exporter::wipe::{Held, WipeError};
 
 /// Path of the volume on its node.
 pub(crate) const PATH: &str = "/var/vd/vol0";
-/// Where processes are seen: ours are the host's.
-pub(crate) const PROC: &str = "/proc";
-
-/// A root with one volume.
+/// A root with one volume, in whose `/proc` this process is seen, and the first one of every node. Not all of the
+/// machine's: it may hide some even from root, and then nothing is emptied.
 pub(crate) struct Volume {
     root: TempDir,
     path: PathBuf,
@@ -29,7 +29,15 @@ impl Volume {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join(&PATH[1..]);
         fs::create_dir_all(&path).unwrap();
-        Self { root, path }
+        let volume = Self { root, path };
+        fs::create_dir_all(volume.loops()).unwrap();
+        fs::create_dir(volume.proc()).unwrap();
+        volume.shows(std::process::id());
+        // In a PID namespace of its own, this process may be the first.
+        if std::process::id() != 1 {
+            fs::create_dir_all(volume.proc().join("1/fd")).unwrap();
+        }
+        volume
     }
 
     /// Where the host's root is seen.
@@ -40,6 +48,27 @@ impl Volume {
     /// The directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where processes are seen.
+    pub(crate) fn proc(&self) -> PathBuf {
+        self.root().join("proc")
+    }
+
+    /// Where loop devices are seen.
+    pub(crate) fn loops(&self) -> PathBuf {
+        self.root().join("sys/devices/virtual/block")
+    }
+
+    /// Has the process seen, with what it has open.
+    pub(crate) fn shows(&self, process: u32) {
+        let name = process.to_string();
+        symlink(Path::new("/proc").join(&name), self.proc().join(name)).unwrap();
+    }
+
+    /// Has this process seen no longer.
+    pub(crate) fn hides_us(&self) {
+        fs::remove_file(self.proc().join(std::process::id().to_string())).unwrap();
     }
 
     /// Puts a disk into it.

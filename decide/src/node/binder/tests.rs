@@ -292,7 +292,6 @@ fn function_is_left_alone(
 }
 
 #[rstest]
-#[case::nothing_of_that_name("ens9", "no SR-IOV capable card")]
 #[case::interface_of_a_function("ens1f0v0", "name its card instead")]
 #[case::address_of_a_function("0000:3b:02.0", "name its card instead")]
 fn what_is_no_card_is_refused(#[case] name: &str, #[case] expected: &str) {
@@ -304,6 +303,20 @@ fn what_is_no_card_is_refused(#[case] name: &str, #[case] expected: &str) {
     assert_eq!(plan.steps, []);
     assert_eq!(plan.refusals[0].device, name);
     assert!(plan.refusals[0].reason.contains(expected), "{plan:?}");
+}
+
+/// One config serves all nodes: who has another card has nothing to refuse.
+#[test]
+fn card_of_another_node_is_only_named() {
+    let other = Binding {
+        physical_function: "ens9".to_owned(),
+        ..binding(2)
+    };
+    let expected = Plan {
+        absent: vec!["ens9".to_owned()],
+        ..Plan::default()
+    };
+    assert_eq!(planned(&facts(2), other), expected);
 }
 
 #[test]

@@ -1,7 +1,30 @@
 //! How the host uses a card and its functions.
 
+use std::collections::BTreeSet;
+
 use crate::names;
+use crate::node::config::Config;
 use crate::node::facts::{Area, Facts, Interface, PhysicalFunction, VirtualFunction};
+
+/// Functions of cards that the config leaves to an operator, as far as the host does not use them; by address.
+pub(in crate::node) fn idle<'f>(facts: &'f Facts, config: &Config) -> BTreeSet<&'f str> {
+    let is_left = |pf: &&PhysicalFunction| {
+        let mut bindings = config.binder.iter();
+        !bindings.any(|binding| goes_by(pf, &binding.physical_function))
+            && default_route(pf).is_none()
+            && unreadable(facts, pf).is_none()
+    };
+    let vfs = facts.functions.iter().filter(is_left);
+    vfs.flat_map(|pf| &pf.vfs)
+        .filter(|vf| use_by_host(vf).is_none())
+        .map(|vf| vf.address.as_str())
+        .collect()
+}
+
+/// The config may call a card by its address or by an interface.
+pub(super) fn goes_by(pf: &PhysicalFunction, name: &str) -> bool {
+    pf.address == name || pf.interfaces.iter().any(|interface| interface.name == name)
+}
 
 /// How the host uses a function, in words.
 pub(super) fn use_by_host(vf: &VirtualFunction) -> Option<String> {

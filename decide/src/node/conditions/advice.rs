@@ -1,23 +1,39 @@
 //! What an operator should do, as Events on the Node.
 
+use std::collections::BTreeSet;
+
 use super::functions::look;
 use super::words::{cut, listed};
 use crate::node::assess::{
     Advice, Assessment, ConditionKind, Finding, PoolVerdict, Status, VfReason,
 };
+use crate::node::binder;
 use crate::node::cluster::Cluster;
 use crate::node::config::Config;
 use crate::node::device_plugin::pod_of;
+use crate::node::facts::{Area, Facts};
 
 /// Bytes of an Event's message, as the API server takes them (k8s.io/kubernetes, pkg/apis/core/validation/events.go).
-const MESSAGE_LIMIT: usize = 1024;
+pub(in crate::node) const MESSAGE_LIMIT: usize = 1024;
+
+/// Reasons of advice that a restart of the device plugin follows.
+pub(in crate::node) const NOT_ADVERTISED: &str = "FunctionsNotAdvertised";
+pub(in crate::node) const STALE: &str = "StaleAdvertisement";
 
 /// Advice on functions, then what other conditions ask an operator to do.
 #[must_use]
-pub fn advice(assessment: &Assessment, cluster: &Cluster, config: &Config) -> Vec<Advice> {
+pub fn advice(
+    facts: &Facts,
+    cluster: &Cluster,
+    config: &Config,
+    assessment: &Assessment,
+) -> Vec<Advice> {
     let restart = restart(cluster, config);
-    let of_pool = |pool| of_pool(assessment, pool, &restart);
-    let pools = assessment.pools.iter().flat_map(of_pool);
+    let idle = binder::idle(facts, config);
+    let pools = assessment.pools.iter();
+    let pools = pools
+        .filter(|_| is_certain(facts, assessment))
+        .flat_map(|pool| of_pool(assessment, pool, &restart, &idle));
     let findings = assessment
         .findings
         .iter()
@@ -32,29 +48,37 @@ pub fn advice(assessment: &Assessment, cluster: &Cluster, config: &Config) -> Ve
         .collect()
 }
 
+/// Otherwise nobody knows which functions pods hold, and following the advice could take one from them.
+fn is_certain(facts: &Facts, assessment: &Assessment) -> bool {
+    let is_unknown = |finding: &Finding| {
+        finding.kind == ConditionKind::DevicePluginInSync && finding.status == Status::Unknown
+    };
+    let mut problems = facts.problems.iter();
+    !assessment.findings.iter().any(is_unknown)
+        && problems.all(|problem| problem.area != Area::Kubelet)
+}
+
+/// `idle` are the functions that an operator may bind without hurting anybody.
 fn of_pool(
     assessment: &Assessment,
     pool: &PoolVerdict,
     restart: &str,
+    idle: &BTreeSet<&str>,
 ) -> Vec<(&'static str, String)> {
     let mut advice = Vec::new();
     let resource = &pool.resource;
-    let certain = !assessment.findings.iter().any(|finding| {
-        finding.kind == ConditionKind::DevicePluginInSync && finding.status == Status::Unknown
-    });
-    let known = |devices: &[String]| if certain { devices.len() } else { 0 };
-    let waiting = known(&pool.unadvertised);
+    let waiting = pool.unadvertised.len();
     if waiting > 0 {
         let told = format!("{waiting} VFs on vfio-pci are not advertised as {resource}: {restart}");
-        advice.push(("FunctionsNotAdvertised", told));
+        advice.push((NOT_ADVERTISED, told));
     }
-    let stale = known(&pool.stale);
+    let stale = pool.stale.len();
     if stale > 0 {
         let which = listed(&pool.stale);
         let told = format!(
             "{stale} devices are advertised as {resource}, but gone or not on vfio-pci ({which}), and a VM would fail with them: {restart}"
         );
-        advice.push(("StaleAdvertisement", told));
+        advice.push((STALE, told));
     }
     let unbound: Vec<&str> = assessment
         .vfs
@@ -64,6 +88,7 @@ fn of_pool(
             vf.reasons.contains(&VfReason::NoDriver) || vf.reasons.contains(&VfReason::HostDriver)
         })
         .map(|vf| vf.address.as_str())
+        .filter(|address| idle.contains(address))
         .collect();
     if !unbound.is_empty() {
         let (count, which) = (unbound.len(), listed(&unbound));
@@ -75,16 +100,11 @@ fn of_pool(
     advice
 }
 
-/// How the device plugin is restarted here.
+/// How the device plugin is restarted here. Whether the exporter does so now is added by who knows (`device_plugin::tell`).
 fn restart(cluster: &Cluster, config: &Config) -> String {
     let plugin = &config.device_plugin;
     match pod_of(plugin, cluster) {
-        Some(_) if plugin.restart => {
-            format!(
-                "the exporter restarts the device plugin after {} s",
-                plugin.grace.as_secs()
-            )
-        }
+        Some(_) if plugin.restart => "the exporter may restart the device plugin".to_owned(),
         Some(pod) => format!(
             "restart the device plugin: kubectl delete pod -n {} {}",
             pod.namespace, pod.name

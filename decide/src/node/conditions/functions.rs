@@ -3,24 +3,31 @@
 use super::words::listed;
 use super::{Seen, Verdict};
 use crate::node::assess::PoolVerdict;
-use crate::node::binder;
+use crate::node::binder::{self, Plan};
 use crate::node::config::DevicePlugin;
 use crate::node::facts::Area;
 
 /// Worst first: a device plugin that is gone, then devices that a VM would fail with, then functions that wait; last what
 /// the binder refuses.
 pub(super) fn device_plugin(seen: &Seen<'_>) -> Verdict {
-    let refusals = refusals(seen);
+    let plan = binder::plan(seen.facts, seen.config);
+    let (refusals, absent) = (refusals(&plan), absent(&plan));
     let pools = &seen.assessment.pools;
     if pools.is_empty() && refusals.is_none() {
-        return Verdict::good("NoPools", "the config names no virtual functions for VMs");
+        // No pool is nothing bad; but nobody else tells of a kubelet or of cards that can't be asked.
+        return Verdict::good("NoPools", "the config names no virtual functions for VMs")
+            .and(absent)
+            .and(seen.problems(Area::Kubelet))
+            .and(seen.problems(Area::Functions));
     }
     if seen.facts.kubelet.is_none() {
         let problems = seen.problems(Area::Kubelet).unwrap_or_default();
         let message = format!(
             "the kubelet's podresources socket does not answer, so nobody knows which functions are taken: {problems}"
         );
-        return Verdict::unknown("KubeletSilent", message).and(refusals);
+        return Verdict::unknown("KubeletSilent", message)
+            .and(refusals)
+            .and(absent);
     }
     let told = |tell: fn(&Seen<'_>, &PoolVerdict) -> Option<String>| {
         let told: Vec<String> = pools.iter().filter_map(|pool| tell(seen, pool)).collect();
@@ -44,10 +51,14 @@ pub(super) fn device_plugin(seen: &Seen<'_>) -> Verdict {
             )
         });
         let message = listed(&message.collect::<Vec<_>>());
-        return seen.good_if_readable(Area::Functions, "InSync", message);
+        return seen
+            .good_if_readable(Area::Functions, "InSync", message)
+            .and(absent);
     };
     let told: Vec<String> = causes.into_iter().map(|(_, told)| told).collect();
-    Verdict::bad(reason, told.join("; ")).and(seen.problems(Area::Functions))
+    Verdict::bad(reason, told.join("; "))
+        .and(absent)
+        .and(seen.problems(Area::Functions))
 }
 
 /// When the device plugin dies, capacity stays and allocatable is 0 at once (facts: domain 3.3).
@@ -100,13 +111,21 @@ fn is_readable(seen: &Seen<'_>) -> bool {
     seen.problems(Area::Functions).is_none() && seen.problems(Area::Kubelet).is_none()
 }
 
-fn refusals(seen: &Seen<'_>) -> Option<String> {
-    let refusals = binder::plan(seen.facts, seen.config).refusals;
-    let told: Vec<String> = refusals
+fn refusals(plan: &Plan) -> Option<String> {
+    let told: Vec<String> = plan
+        .refusals
         .iter()
         .map(|refusal| format!("{}: {}", refusal.device, refusal.reason))
         .collect();
     (!told.is_empty()).then(|| format!("the binder leaves alone {}", listed(&told)))
+}
+
+fn absent(plan: &Plan) -> Option<String> {
+    let absent = &plan.absent;
+    (!absent.is_empty()).then(|| {
+        let cards = listed(absent);
+        format!("the binder names cards that are not seen on this node: {cards}")
+    })
 }
 
 /// The command that shows the device plugin's pods.

@@ -78,27 +78,25 @@ pub(super) fn virtualization(seen: &Seen<'_>) -> Verdict {
             "the IOMMU is off, so no VM can take a virtual function: boot with intel_iommu=on or amd_iommu=on, and iommu=pt",
         ),
     ];
-    let wanting: Vec<_> = wanting
-        .into_iter()
-        .filter(|(wanting, ..)| *wanting)
-        .collect();
+    let wanting = wanting.into_iter().filter(|(wanting, ..)| *wanting);
+    let (unsure, sure): (Vec<_>, Vec<_>) = wanting.partition(|(_, path, ..)| is_unread(seen, path));
     let problems = seen.problems(Area::Machine);
-    let Some(&(_, path, reason, _)) = wanting.first() else {
-        let flag = machine.virtualization.as_deref().unwrap_or_default();
-        return Verdict::good("Ready", format!("{flag} and /dev/kvm are there")).and(problems);
-    };
-    let of_machine = seen
-        .facts
-        .problems
-        .iter()
-        .filter(|problem| problem.area == Area::Machine);
-    let is_unread = of_machine
-        .map(|problem| &problem.path)
-        .any(|read| read.ends_with(path));
-    let told: Vec<&str> = wanting.iter().map(|(_, _, _, told)| *told).collect();
-    if is_unread {
-        Verdict::unknown("Unreadable", problems.unwrap_or_default())
-    } else {
-        Verdict::bad(reason, told.join("; ")).and(problems)
+    // What is surely not there keeps VMs from running, whatever the rest is like.
+    if let Some((_, _, reason, _)) = sure.first() {
+        let told: Vec<&str> = sure.iter().map(|(_, _, _, told)| *told).collect();
+        return Verdict::bad(reason, told.join("; ")).and(problems);
     }
+    if !unsure.is_empty() {
+        return Verdict::unknown("Unreadable", problems.unwrap_or_default());
+    }
+    let flag = machine.virtualization.as_deref().unwrap_or_default();
+    Verdict::good("Ready", format!("{flag} and /dev/kvm are there")).and(problems)
+}
+
+/// What would show it could not be read: a file of that name, or the node's root with all that is below.
+fn is_unread(seen: &Seen<'_>, path: &str) -> bool {
+    let problems = seen.facts.problems.iter();
+    let of_machine = problems.filter(|problem| problem.area == Area::Machine);
+    let mut read = of_machine.map(|problem| problem.path.as_str());
+    read.any(|read| read == "/" || read.ends_with(path))
 }

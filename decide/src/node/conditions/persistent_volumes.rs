@@ -1,10 +1,13 @@
 //! Whether each volume has its PersistentVolume, and whether that says what the config says.
 
+use std::collections::BTreeSet;
+
 use super::volumes::told;
 use super::words::listed;
 use super::{Seen, Verdict};
 use crate::inventory::VolumeState;
 use crate::names;
+use crate::node::assess::VolumeVerdict;
 use crate::node::cluster::{Node, PersistentVolume};
 use crate::node::config::Offer;
 use crate::node::facts::Area;
@@ -36,10 +39,11 @@ pub(super) fn in_sync(seen: &Seen<'_>) -> Verdict {
     }
     let causes = [
         ("NodeReplaced", replaced(node, &ours)),
-        ("NoHostname", no_hostname(seen, node)),
+        ("NoHostname", no_hostname(node, &ours)),
+        ("HostnameChanged", hostname_changed(node, &ours)),
         ("ClassChanged", class_changed(seen, node, &ours)),
         ("CapacityChanged", capacity_changed(seen, node, &ours)),
-        ("Unoffered", unoffered(seen)),
+        ("Unoffered", unoffered(seen, node)),
     ];
     let causes: Vec<(&'static str, String)> = causes
         .into_iter()
@@ -73,12 +77,45 @@ fn replaced(node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
     })
 }
 
-fn no_hostname(seen: &Seen<'_>, node: &Node) -> Option<String> {
-    seen.assessment.hostname.is_none().then(|| {
+fn no_hostname(node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
+    node.hostname.is_none().then(|| {
         let label = names::HOSTNAME_LABEL;
         let name = &node.name;
-        format!("the node has no label {label}, which local volumes are tied to: kubectl label node {name} {label}={name}")
+        // What volumes ask for is what the label was.
+        let value = asked_for(ours.iter()).next().unwrap_or(name);
+        format!("the node has no label {label}, which local volumes are tied to: kubectl label node {name} {label}={value}")
     })
+}
+
+/// The affinity of a PersistentVolume can't be changed, so that the scheduler gives it to no pod of the node.
+fn hostname_changed(node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
+    let now = node.hostname.as_ref()?;
+    let elsewhere = |volume: &&&PersistentVolume| is_of(volume, node) && !asks_for(volume, now);
+    let names = names_of(ours.iter().filter(elsewhere));
+    let mut asked = asked_for(ours.iter().filter(elsewhere));
+    (!names.is_empty()).then(|| {
+        let label = names::HOSTNAME_LABEL;
+        let asked = asked.next().map_or("", String::as_str);
+        format!(
+            "{} PersistentVolumes ask for {label}={asked}, the node's label says \"{now}\", so that no pod of this node gets them: {}: \
+             kubectl label node {} --overwrite {label}={asked}, or delete those that no claim has",
+            names.len(),
+            listed(&names),
+            node.name
+        )
+    })
+}
+
+fn asks_for(volume: &PersistentVolume, hostname: &String) -> bool {
+    volume.hostnames.contains(hostname)
+}
+
+/// Hostnames that these ask for, as a set.
+fn asked_for<'v>(
+    volumes: impl Iterator<Item = &'v &'v PersistentVolume>,
+) -> impl Iterator<Item = &'v String> {
+    let asked: BTreeSet<&String> = volumes.flat_map(|volume| &volume.hostnames).collect();
+    asked.into_iter()
 }
 
 fn class_changed(seen: &Seen<'_>, node: &Node, ours: &[&PersistentVolume]) -> Option<String> {
@@ -110,10 +147,12 @@ fn capacity_changed(seen: &Seen<'_>, node: &Node, ours: &[&PersistentVolume]) ->
     })
 }
 
-fn unoffered(seen: &Seen<'_>) -> Option<String> {
+fn unoffered(seen: &Seen<'_>, node: &Node) -> Option<String> {
     let volumes = &seen.assessment.volumes;
     let waiting = told(volumes, |volume| {
-        volume.state == VolumeState::Unoffered && offer_of(seen, &volume.path).is_some()
+        volume.state == VolumeState::Unoffered
+            && offer_of(seen, &volume.path).is_some()
+            && !is_of_another_hostname(seen, node, volume)
     });
     let (count, all) = (waiting.len(), volumes.len());
     (count > 0).then(|| {
@@ -122,6 +161,14 @@ fn unoffered(seen: &Seen<'_>) -> Option<String> {
             listed(&waiting)
         )
     })
+}
+
+/// It has one, which is told already.
+fn is_of_another_hostname(seen: &Seen<'_>, node: &Node, volume: &VolumeVerdict) -> bool {
+    let mut all = seen.cluster.volumes.iter();
+    let named = all.find(|pv| Some(&pv.name) == volume.persistent_volume.as_ref());
+    let hostname = node.hostname.as_ref();
+    volume.ours && named.is_some_and(|pv| !hostname.is_some_and(|now| asks_for(pv, now)))
 }
 
 fn names_of<'v>(volumes: impl Iterator<Item = &'v &'v PersistentVolume>) -> Vec<&'v str> {

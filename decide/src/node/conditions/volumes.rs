@@ -4,9 +4,9 @@ use super::words::{cut, listed};
 use super::{Seen, Verdict};
 use crate::inventory::VolumeState;
 use crate::node::assess::{FileSystemVerdict, Status, VolumeVerdict};
-use crate::node::config::VolumePattern;
 use crate::node::facts::Area;
-use crate::node::file_systems;
+use crate::node::volumes::paths::pattern_of;
+use crate::node::{file_systems, sizes};
 use crate::quantity::format_bytes;
 
 /// Bytes of the reason of one volume: several have to fit into a message.
@@ -57,13 +57,9 @@ pub(super) fn healthy(seen: &Seen<'_>) -> Verdict {
         } else {
             format!("none of these directories is there: {}", listed(&patterns))
         };
-        let offers = |pattern: &VolumePattern| pattern.offer.is_some();
-        let status = if seen.config.volumes.iter().any(offers) {
-            Status::False
-        } else {
-            Status::True
-        };
-        return Verdict::of(status, "NoVolumes", message).and(note);
+        // One config is for all nodes, and some of them are meant to have none. Had one been taken away that has a
+        // PersistentVolume of ours, it would be among the volumes.
+        return Verdict::good("NoVolumes", message).and(note);
     }
     Verdict::good(
         "AllHealthy",
@@ -72,13 +68,35 @@ pub(super) fn healthy(seen: &Seen<'_>) -> Verdict {
     .and(note)
 }
 
+/// What the condition said before of file systems that are nearly full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing, or nothing is known of that.
+    Untold,
+    /// That there are some.
+    Told,
+}
+
+/// What the message says of a file system that is nearly full, and of nothing else.
+pub(super) const NEARLY_FULL: &str = " is nearly full: ";
+/// With less than these hundredths left one becomes nearly full: the kubelet evicts pods below 10 % of its file system's
+/// bytes and 5 % of its inodes (`evictionHard`).
+const FEW: u8 = 10;
+/// With less than these left it stays so: logs and images that come and go must not make a change each time.
+const STILL_FEW: u8 = 11;
+
 /// True is bad.
-pub(super) fn disk_pressure(seen: &Seen<'_>) -> Verdict {
-    let causes: Vec<(&'static str, String)> = seen
-        .assessment
-        .file_systems
+pub(super) fn disk_pressure(seen: &Seen<'_>, before: Before) -> Verdict {
+    let file_systems = &seen.assessment.file_systems;
+    // Once one is told, so is each that is near: else the message would change while they take turns.
+    let told = if file_systems.iter().any(becomes_full) {
+        Before::Told
+    } else {
+        before
+    };
+    let causes: Vec<(&'static str, String)> = file_systems
         .iter()
-        .flat_map(|file_system| causes_of_pressure(seen, file_system))
+        .flat_map(|file_system| causes_of_pressure(seen, file_system, told))
         .collect();
     let problems = seen.problems(Area::FileSystems);
     if let Some(&(reason, _)) = causes.first() {
@@ -99,15 +117,16 @@ pub(super) fn disk_pressure(seen: &Seen<'_>) -> Verdict {
 fn causes_of_pressure(
     seen: &Seen<'_>,
     file_system: &FileSystemVerdict,
+    told: Before,
 ) -> Vec<(&'static str, String)> {
     let facts = &file_system.facts;
     let at = &facts.mount_point;
+    let is_nearly_full = |free, all| told == Before::Told && has_less_than(STILL_FEW, free, all);
+    let size = readable(facts.size);
     let mut causes = Vec::new();
-    let least = tenth(facts.size);
-    if facts.free < least {
-        let (least, size) = (readable(least), readable(facts.size));
+    if is_nearly_full(facts.free, facts.size) {
         let told = format!(
-            "{at} is nearly full: less than {least} of {size} are free, where the kubelet begins to evict pods: remove files that are no disks, or move a VM"
+            "{at}{NEARLY_FULL}less than {STILL_FEW} % of {size} are free, and below {FEW} % the kubelet begins to evict pods: remove files that are no disks, or move a VM"
         );
         causes.push(("Full", told));
     }
@@ -119,37 +138,52 @@ fn causes_of_pressure(
             facts.inodes
         );
         causes.push(("NoInodes", told));
-    } else if facts.inodes_free < tenth(facts.inodes) {
+    } else if is_nearly_full(facts.inodes_free, facts.inodes) {
         let told = format!(
-            "{at} is nearly full: less than {} of {} inodes are free, and the kubelet evicts pods before there are none: remove small files",
-            tenth(facts.inodes),
+            "{at}{NEARLY_FULL}less than {STILL_FEW} % of {} inodes are free, and the kubelet evicts pods before there are none: remove small files",
             facts.inodes
         );
         causes.push(("Full", told));
     }
     if file_systems::growth(facts.device, &seen.assessment.volumes) > facts.free {
-        let (disks, size) = (readable(file_system.disk_virtual), readable(facts.size));
+        let disks = readable(file_system.disk_virtual);
         let told = format!(
             "the disks on {at} may grow to {disks} and will not find the room on its {size}: VMs will stop with I/O errors: move one, or enlarge it"
         );
         causes.push(("DisksOutgrow", told));
     }
-    let offers = seen
-        .config
-        .volumes
-        .iter()
-        .filter_map(|pattern| pattern.offer.as_ref());
-    let may_overcommit = offers
-        .map(|offer| offer.overcommit)
-        .any(|overcommit| overcommit > 1.0);
-    if !may_overcommit && file_system.promised > facts.size {
-        let (promised, size) = (readable(file_system.promised), readable(facts.size));
-        let told = format!(
-            "PersistentVolumes on {at} promise {promised}, it has {size}: delete some that are not bound"
-        );
-        causes.push(("Overpromised", told));
-    }
+    causes.extend(overpromised(seen, file_system).map(|told| ("Overpromised", told)));
     causes
+}
+
+/// More is promised than new volumes would get (`sizes.rs`), whatever the directories hold that nobody can measure. What
+/// others write takes from what was promised, and even shares leave nothing: a hundredth of the file system is no news.
+fn overpromised(seen: &Seen<'_>, file_system: &FileSystemVerdict) -> Option<String> {
+    let (facts, promised) = (&file_system.facts, file_system.promised);
+    let overcommit = overcommit_on(seen, file_system);
+    let room = file_systems::room(facts, promised, &seen.assessment.volumes);
+    let limit = sizes::limit(room.promisable, overcommit).saturating_add(facts.size / 100);
+    let measured = promised.saturating_sub(file_system.unmeasured);
+    (measured > limit).then(|| {
+        format!(
+            "PersistentVolumes on {} promise {}, and what is free and what their disks take up on its {} is less than that at overcommit {overcommit}: delete some that are not bound, or remove files that are no disks",
+            facts.mount_point,
+            readable(promised),
+            readable(facts.size)
+        )
+    })
+}
+
+/// The largest of the patterns that have a volume on this file system; what is promised without one is promised once.
+fn overcommit_on(seen: &Seen<'_>, file_system: &FileSystemVerdict) -> f64 {
+    let volumes = seen.assessment.volumes.iter();
+    let here = volumes.filter(|volume| {
+        let directory = volume.directory.as_ref();
+        directory.is_some_and(|directory| directory.device == file_system.facts.device)
+    });
+    let offers = here.filter_map(|volume| pattern_of(seen.config, &volume.path)?.offer.as_ref());
+    let overcommits = offers.map(|offer| offer.overcommit);
+    overcommits.reduce(f64::max).unwrap_or(1.0)
 }
 
 /// `vol3 (no PersistentVolume yet)` of each volume that is meant.
@@ -175,10 +209,15 @@ pub(super) fn told(
         .collect()
 }
 
-/// Less than this is too little: the kubelet evicts pods below 10 % of its file system's bytes and 5 % of its inodes
-/// (`evictionHard`). A small number is rounded up, so that none at all is too little too.
-fn tenth(all: u64) -> u64 {
-    all.div_ceil(10)
+fn becomes_full(file_system: &FileSystemVerdict) -> bool {
+    let facts = &file_system.facts;
+    has_less_than(FEW, facts.free, facts.size)
+        || has_less_than(FEW, facts.inodes_free, facts.inodes)
+}
+
+/// Of what has no number (0 in all: inodes are made as needed) there is enough.
+fn has_less_than(hundredths: u8, free: u64, all: u64) -> bool {
+    u128::from(free) * 100 < u128::from(all) * u128::from(hundredths)
 }
 
 /// In whole Gi where there are some: a person reads it.

@@ -1,3 +1,5 @@
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rstest::rstest;
@@ -79,6 +81,10 @@ fn config() -> Config {
     }
 }
 
+fn wait(count: u64, awaited: Awaited) -> Decision {
+    Decision::Wait(seconds(count), awaited)
+}
+
 fn restart() -> Decision {
     Decision::Restart {
         namespace: "kube-system".to_owned(),
@@ -102,25 +108,10 @@ fn restarts_once_the_grace_is_over(#[case] assessment: Assessment) {
     let cluster = cluster(vec![plugin_pod()]);
     let mut memory = Restarts::default();
     let mut at = |now| decide(&assessment, &cluster, &config(), &mut memory, seconds(now));
-    assert_eq!(at(100), Decision::Wait(seconds(60)));
-    assert_eq!(at(159), Decision::Wait(seconds(1)));
+    assert_eq!(at(100), wait(60, Awaited::Grace));
+    assert_eq!(at(159), wait(1, Awaited::Grace));
     assert_eq!(at(160), restart());
-    assert_eq!(at(161), Decision::Wait(seconds(59)));
-}
-
-#[test]
-fn backs_off_while_it_does_not_help() {
-    let cluster = cluster(vec![plugin_pod()]);
-    let mut memory = Restarts::default();
-    let mut restarts = Vec::new();
-    for now in 0..10_000 {
-        if decide(&differing(), &cluster, &config(), &mut memory, seconds(now)) == restart() {
-            restarts.push(now);
-        }
-    }
-    let waits: Vec<u64> = restarts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert_eq!(restarts[0], 60);
-    assert_eq!(waits, [60, 300, 900, 3600, 3600]);
+    assert_eq!(at(161), wait(59, Awaited::BackOff));
 }
 
 #[test]
@@ -131,7 +122,7 @@ fn longer_grace_counts_after_a_restart_too() {
     let mut memory = late();
     let mut at = |now| decide(&differing(), &cluster, &config, &mut memory, seconds(now));
     assert_eq!(at(200), restart());
-    assert_eq!(at(300), Decision::Wait(seconds(100)));
+    assert_eq!(at(300), wait(100, Awaited::BackOff));
 }
 
 #[test]
@@ -141,12 +132,13 @@ fn starts_anew_once_all_is_well() {
         differs_since: Some(seconds(100)),
         last: Some(seconds(100)),
         in_a_row: 4,
+        ..Restarts::default()
     };
     let mut at =
         |assessment, now| decide(&assessment, &cluster, &config(), &mut memory, seconds(now));
-    assert_eq!(at(differing(), 200), Decision::Wait(seconds(3500)));
+    assert_eq!(at(differing(), 200), wait(3500, Awaited::BackOff));
     assert_eq!(at(in_sync(), 300), Decision::Nothing);
-    assert_eq!(at(differing(), 400), Decision::Wait(seconds(60)));
+    assert_eq!(at(differing(), 400), wait(60, Awaited::Grace));
     assert_eq!(at(differing(), 460), restart());
 }
 
@@ -196,14 +188,13 @@ fn never_when_it_is_off() {
 )]
 #[case::other_pod(Pod { starting: true, ..Pod::default() }, true)]
 fn waits_for_pods_that_take_functions(#[case] pod: Pod, #[case] restarts: bool) {
-    let cluster = cluster(vec![pod, plugin_pod()]);
+    let name = "vm1-x".to_owned();
+    let cluster = cluster(vec![Pod { name, ..pod }, plugin_pod()]);
     let decision = decide(&differing(), &cluster, &config(), &mut late(), seconds(60));
-    let expected = if restarts {
-        restart()
-    } else {
-        Decision::Wait(LATER)
-    };
-    assert_eq!(decision, expected);
+    let is_awaited =
+        matches!(&decision, Decision::Wait(LATER, Awaited::Pod { name, .. }) if name == "vm1-x");
+    assert_eq!(decision == restart(), restarts, "{decision:?}");
+    assert_eq!(is_awaited, !restarts, "{decision:?}");
 }
 
 #[rstest]
@@ -221,7 +212,7 @@ fn waits_for_a_pod_to_restart(#[case] pods: Vec<Pod>) {
         &mut memory,
         seconds(60),
     );
-    assert_eq!(decision, Decision::Wait(LATER));
+    assert_eq!(decision, Decision::Wait(LATER, Awaited::DevicePlugin));
     assert_eq!(memory, late());
 }
 

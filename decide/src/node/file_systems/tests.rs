@@ -127,3 +127,20 @@ fn promise(#[case] pv: PersistentVolume, #[case] counts: bool) {
     let found = rooms(&facts, &cluster([pv]), &[]);
     assert_eq!(found[&DEVICE].promised > 0, counts);
 }
+
+/// What a directory takes up is only known of what was looked at and holds a disk, or nothing.
+#[rstest]
+#[case::empty(directory(1), false)]
+#[case::disk(Content::Directory(with_disk(1)), false)]
+#[case::files(Content::Directory(with_files(1, &["data"])), true)]
+#[case::unreadable(Content::Unreadable { reason: "EIO".into() }, true)]
+fn promise_that_nobody_can_measure(#[case] content: Content, #[case] expected: bool) {
+    let facts = facts([("/var/vd/vol0", content)]);
+    let found = seen(&facts, &cluster([ours("/var/vd/vol0")]));
+    let promised = 17_135_828_992;
+    let unmeasured = if expected { promised } else { 0 };
+    assert_eq!(
+        (found[0].promised, found[0].unmeasured),
+        (promised, unmeasured)
+    );
+}

@@ -3,8 +3,10 @@ use rstest::rstest;
 use super::*;
 use crate::names::{CLAIM_KIND_ANNOTATION, VIRTUAL_MACHINE_ANNOTATION};
 use crate::node::assess::assess;
-use crate::node::cluster::{Phase, Pod};
+use crate::node::cluster::{Moment, Phase, Pod};
+use crate::node::config::Reclaim;
 use crate::node::facts::{Content, Facts};
+use crate::node::reclaim::scratch;
 use crate::node::testing::*;
 
 const PATH: &str = "/var/vd/vol3";
@@ -36,6 +38,7 @@ fn empty_directory_gets_a_persistent_volume() {
             ("pv.kubernetes.io/provisioned-by", "vmberth.io/exporter"),
             ("vmberth.io/node-uid", "node-uid"),
             ("vmberth.io/mount-point", "/var/vd"),
+            ("vmberth.io/directory", "3"),
         ]),
         class: "local-vd".into(),
         capacity: 17_135_828_992,
@@ -102,17 +105,31 @@ fn changed(pairs: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
     pairs.iter().map(owned).collect()
 }
 
-/// CDI's, with this claim.
-fn importer(claim: &str) -> Pod {
+/// CDI's, which fills this claim, or reads it to clone it.
+fn worker(claim: &str) -> Pod {
     Pod {
         machine: None,
+        created: Some(Moment(10)),
         labels: text(&[("app", "containerized-data-importer")]),
         ..launcher(claim)
     }
 }
 
+/// CDI's, with this claim as its scratch space.
+fn importer(claim: &str) -> Pod {
+    let pod = worker(claim);
+    Pod {
+        scratch: pod.claims.clone(),
+        ..pod
+    }
+}
+
+/// After CDI's pods were made.
 fn bound(claim: &str) -> PersistentVolume {
-    in_phase(ours(PATH), Phase::Bound, claim)
+    PersistentVolume {
+        phase_since: Some(Moment(10)),
+        ..in_phase(ours(PATH), Phase::Bound, claim)
+    }
 }
 
 #[rstest]
@@ -136,7 +153,16 @@ fn bound(claim: &str) -> PersistentVolume {
     bound("disk-scratch"), vec![Pod { namespace: "other".into(), ..importer("disk-scratch") }], &[])]
 #[case::scratch_by_name_with_an_importer_that_ended(
     bound("disk-scratch"), vec![Pod { ended: true, ..importer("disk-scratch") }], &[])]
-#[case::target_of_an_import(bound("disk"), vec![importer("disk")], &[])]
+#[case::target_of_an_import(bound("disk"), vec![worker("disk")], &[])]
+#[case::target_that_is_named_so(bound("disk-scratch"), vec![worker("disk-scratch")], &[])]
+#[case::target_that_is_named_so_beside_its_scratch(
+    bound("disk-scratch"),
+    vec![Pod { claims: ["disk-scratch".to_owned(), "disk-scratch-scratch".to_owned()].into(), ..importer("disk-scratch-scratch") }],
+    &[])]
+#[case::source_of_a_clone_that_is_named_so(
+    bound("disk-scratch"), vec![worker("disk-scratch"), Pod { name: "cdi-upload-copy".into(), ..worker("copy") }], &[])]
+#[case::data_that_was_there_before_cdi_took_it_for_scratch(
+    PersistentVolume { phase_since: Some(Moment(9)), ..bound("disk-scratch") }, vec![importer("disk-scratch")], &[])]
 #[case::scratch_whose_importer_is_gone(
     annotated(bound("disk-scratch"), CLAIM_KIND_ANNOTATION, "scratch/claim-uid-disk-scratch"), vec![], &[])]
 #[case::scratch_of_an_earlier_claim_of_that_name(
@@ -155,6 +181,7 @@ fn annotations_follow_the_claim(
 ) {
     let mut cluster = cluster([pv]);
     cluster.pods = pods;
+    cluster.scratch = scratch::seen(&cluster.scratch, &cluster.volumes, &cluster.pods);
     let actions = planned(&facts([(PATH, directory(3))]), &cluster);
     let found: Vec<&Action> = actions.iter().collect();
     if expected.is_empty() {
@@ -208,6 +235,82 @@ fn nothing_is_done_to_a_volume_whose_file_system_is_not_mounted(
     assert_eq!(actions.is_empty(), made_on == "/mnt/ssd", "{actions:?}");
 }
 
+/// Both fit their mount points, and each is released or in use by somebody: disks were swapped.
+#[rstest]
+#[case::data_of_another_directory(Some("4:77"), false)]
+#[case::the_number_fits_and_the_time_does_not(Some("3:78"), false)]
+#[case::of_this_one(Some("3:77"), true)]
+#[case::made_where_no_time_was_known(Some("3"), true)]
+#[case::made_by_a_release_that_did_not_note_it(None, true)]
+fn data_is_removed_of_the_very_directory(#[case] made_of: Option<&str>, #[case] goes: bool) {
+    let mut pv = in_phase(ours(PATH), Phase::Released, "disk");
+    if let Some(made_of) = made_of {
+        pv = annotated(pv, DIRECTORY_ANNOTATION, made_of);
+    }
+    let born = DirectoryFacts {
+        born: Some(77),
+        ..with_disk(3)
+    };
+    let actions = planned(&facts([(PATH, Content::Directory(born))]), &cluster([pv]));
+    let ordered = matches!(&actions[..], [Action::Reclaim(_)]);
+    assert_eq!((ordered, actions.is_empty()), (goes, !goes), "{actions:?}");
+}
+
+/// Nobody lost anything by it.
+#[test]
+fn empty_directory_that_was_made_anew_is_taken_for_the_first() {
+    let pv = annotated(ours(PATH), DIRECTORY_ANNOTATION, "4:77");
+    let actions = planned(&facts([(PATH, directory(3))]), &cluster([pv.clone()]));
+    let [Action::Mend(mend)] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(
+        mend.annotations,
+        changed(&[(DIRECTORY_ANNOTATION, Some("3"))])
+    );
+    for elsewise in [
+        planned(
+            &facts([(PATH, Content::Directory(with_files(3, &["a"])))]),
+            &cluster([pv.clone()]),
+        ),
+        planned(
+            &facts([(PATH, directory(3))]),
+            &cluster([in_phase(pv, Phase::Bound, "disk")]),
+        ),
+    ] {
+        assert_eq!(elsewise, []);
+    }
+}
+
+/// The static provisioner makes its PersistentVolumes of bind mounts.
+#[rstest]
+#[case::new(None)]
+#[case::released(Some(in_phase(ours(PATH), Phase::Released, "disk")))]
+fn directory_that_another_persistent_volume_names_by_another_path_is_left_alone(
+    #[case] ours: Option<PersistentVolume>,
+    #[values("/mnt/disks/vol3", "/mnt/disks//vol3/", "/mnt/disks/vol4")] path: &str,
+) {
+    let directory = DirectoryFacts {
+        also_at: ["/mnt/disks/vol3".to_owned()].into(),
+        ..empty(3)
+    };
+    let cluster = cluster(ours.into_iter().chain([of_others(path)]));
+    let actions = planned(&facts([(PATH, Content::Directory(directory))]), &cluster);
+    assert_eq!(actions.is_empty(), path != "/mnt/disks/vol4", "{actions:?}");
+}
+
+#[test]
+fn data_stays_while_another_persistent_volume_names_something_in_it_by_another_path() {
+    let released = in_phase(ours(PATH), Phase::Released, "disk");
+    let directory = DirectoryFacts {
+        also_at: ["/mnt/disks/vol3".to_owned()].into(),
+        ..with_disk(3)
+    };
+    let cluster = cluster([released, of_others("/mnt/disks/vol3/sub")]);
+    let actions = planned(&facts([(PATH, Content::Directory(directory))]), &cluster);
+    assert_eq!(actions, []);
+}
+
 #[test]
 fn scratch_remembers_what_it_was_when_its_claim_is_gone() {
     let released = annotated(
@@ -220,6 +323,32 @@ fn scratch_remembers_what_it_was_when_its_claim_is_gone() {
         &cluster([released]),
     );
     assert!(matches!(&actions[..], [Action::Reclaim(_)]), "{actions:?}");
+}
+
+/// CDI was done, and its claim gone, before the mark could be written: an upload takes six seconds.
+#[rstest]
+#[case::that_was_seen("claim-uid-disk-scratch", Phase::Released, 1)]
+#[case::that_was_seen_and_is_there("claim-uid-disk-scratch", Phase::Bound, 1)]
+#[case::of_an_earlier_claim("claim-uid-earlier", Phase::Released, 0)]
+fn scratch_is_marked_late_rather_than_never(
+    #[case] seen: &str,
+    #[case] phase: Phase,
+    #[case] count: usize,
+) {
+    let mut config = config();
+    config.volumes[0].offer.as_mut().unwrap().reclaim = Reclaim::Retain;
+    let mut cluster = cluster([in_phase(ours(PATH), phase, "disk-scratch")]);
+    cluster.scratch.insert(seen.to_owned());
+    let facts = facts([(PATH, Content::Directory(with_disk(3)))]);
+    let assessment = assess(&facts, &cluster, &config);
+    let actions = plan(&assessment, &cluster, &config);
+    let mark = changed(&[(
+        CLAIM_KIND_ANNOTATION,
+        Some("scratch/claim-uid-disk-scratch"),
+    )]);
+    let marks = |action: &Action| matches!(action, Action::Mend(mend) if mend.annotations == mark);
+    assert_eq!(actions.len(), count, "{actions:?}");
+    assert!(actions.iter().all(marks), "{actions:?}");
 }
 
 #[rstest]

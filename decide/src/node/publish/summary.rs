@@ -4,8 +4,12 @@ use crate::inventory::{FileSystem, Summary, VolumeState};
 use crate::node::assess::{Assessment, ConditionKind, Finding, PoolVerdict, Status};
 use crate::quantity::format_bytes;
 
-/// Totals; of file systems as they are published.
-pub(super) fn of(assessment: &Assessment, file_systems: &[FileSystem]) -> Summary {
+/// Totals; of findings and file systems as they are published.
+pub(super) fn of(
+    assessment: &Assessment,
+    findings: &[Finding],
+    file_systems: &[FileSystem],
+) -> Summary {
     let volumes = &assessment.volumes;
     let available = volumes
         .iter()
@@ -34,7 +38,7 @@ pub(super) fn of(assessment: &Assessment, file_systems: &[FileSystem]) -> Summar
         pages_2_mi: pages("2Mi"),
         pages_1_gi: pages("1Gi"),
         disk_free: in_whole_units(free),
-        ready: ready(&assessment.findings).as_str().to_owned(),
+        ready: ready(findings).as_str().to_owned(),
     }
 }
 

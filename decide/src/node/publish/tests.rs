@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 
+use super::limit::STATUS_LIMIT;
 use super::summary::in_whole_units;
 use super::*;
 use crate::inventory::{Summary, VolumeState};
@@ -322,6 +323,7 @@ fn object_of_64_volumes_and_64_functions_stays_small(#[case] long: &str) {
     let written = serde_json::to_vec(&status).unwrap();
     assert!(written.len() <= STATUS_LIMIT, "{} bytes", written.len());
     assert_eq!(status.volumes.len(), 64);
+    assert_eq!(status.left_out, 0);
     assert!(
         status
             .conditions
@@ -420,4 +422,40 @@ fn card_is_published_with_its_link() {
     let published = status(&crowded("vm"), None, NOW).physical_functions;
     assert_eq!(published[0].link.as_deref(), Some("up"));
     assert_eq!(published[0].interfaces, ["enp59s0f0np0"]);
+}
+
+/// A pattern has 1024 volumes at most, there may be several, and each volume may be a file system of its own.
+#[rstest]
+#[case::one_file_system("vm", 1024, 1, 90)]
+#[case::file_systems_of_their_own("vm", 1024, 1024, 30)]
+#[case::two_patterns(&"n".repeat(253), 2048, 2, 80)]
+#[case::a_few_more_than_usual("edge-customer-a-vm-12", 96, 1, 80)]
+fn object_of_many_volumes_says_how_many_are_left_out(
+    #[case] long: &str,
+    #[case] volumes: u32,
+    #[case] file_systems: usize,
+    #[case] named_at_least: usize,
+) {
+    let assessment = Assessment {
+        volumes: (0..volumes).map(|number| bound(number, long, 0)).collect(),
+        file_systems: vec![FileSystemVerdict::default(); file_systems],
+        ..crowded(long)
+    };
+    let status = status(&assessment, None, NOW);
+    let written = serde_json::to_vec(&status).unwrap();
+    assert!(written.len() <= STATUS_LIMIT, "{} bytes", written.len());
+    let named = status.volumes.len();
+    assert!(named >= named_at_least, "{named} volumes are named");
+    let names = assessment.volumes.iter().map(|volume| &volume.name);
+    assert!(
+        status
+            .volumes
+            .iter()
+            .map(|volume| &volume.name)
+            .eq(names.take(named))
+    );
+    let missing = assessment.volumes.len() - named + file_systems - status.file_systems.len();
+    assert_eq!(status.left_out, u64::try_from(missing).unwrap());
+    assert_eq!(status.summary.volumes, format!("0/{volumes}"));
+    assert_eq!(status.conditions.len(), ConditionKind::ALL.len());
 }

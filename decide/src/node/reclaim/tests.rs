@@ -4,7 +4,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::inventory::VolumeState;
-use crate::names::{MOUNT_POINT_ANNOTATION, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION};
+use crate::names::{
+    CLAIM_KIND_ANNOTATION, MOUNT_POINT_ANNOTATION, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION,
+};
 use crate::node::assess::VolumeVerdict;
 use crate::node::config::Config;
 use crate::node::facts::Content;
@@ -79,20 +81,13 @@ fn released_volume_is_given_back() {
 
 #[rstest]
 #[case::empty_already(|world: &mut World| world.directory = empty(3))]
-#[case::pod_that_ended(|world: &mut World| {
-    world.pods.push(Pod { ended: true, ..launcher("disk") });
-})]
-#[case::pod_of_another_namespace(|world: &mut World| {
-    world.pods.push(Pod { namespace: "other".into(), ..launcher("disk") });
-})]
-#[case::pod_of_a_later_claim_of_that_name(|world: &mut World| {
-    world.pods.push(launcher("disk"));
-    let mut heir = in_phase(ours("/var/vd/vol4"), Phase::Bound, "disk");
-    heir.claim.as_mut().unwrap().uid = "later".into();
-    world.others.push(heir);
-})]
+// Of the claim, or of one that was made anew, be it with another class: who empties it asks.
+#[case::pod_of_a_claim_of_that_name(|world: &mut World| world.pods.push(launcher("disk")))]
 #[case::keep_is_false(|world: &mut World| {
     world.pv = annotated(world.pv.clone(), KEEP_ANNOTATION, "false");
+})]
+#[case::keep_is_empty(|world: &mut World| {
+    world.pv = annotated(world.pv.clone(), KEEP_ANNOTATION, "");
 })]
 #[case::scratch_of_a_class_that_keeps(|world: &mut World| {
     world.offer().reclaim = Reclaim::Retain;
@@ -123,10 +118,6 @@ fn given_back_all_the_same(#[case] change: fn(&mut World)) {
 #[case::mounted_by_a_stranger(
     |world: &mut World| world.directory.mounted_by = BTreeSet::from(["u1".to_owned()]),
     "released; waits: pod with uid u1 still has it mounted"
-)]
-#[case::claim_in_use(
-    |world: &mut World| world.pods.push(launcher("disk")),
-    "released; waits: pod default/virt-launcher-web-x still uses its claim"
 )]
 #[case::no_uid(
     |world: &mut World| world.pv.claim.as_mut().unwrap().uid.clear(),
@@ -159,10 +150,11 @@ fn waits(#[case] change: fn(&mut World), #[case] expected: &str) {
 #[test]
 fn every_reason_to_wait_is_told() {
     let mut world = World::new();
+    world.pv.deleting = true;
     world.directory.mounted_by = BTreeSet::from(["pod-uid".to_owned()]);
     world.pods.push(launcher("disk"));
     let (verdict, _) = world.decided();
-    let expected = "released; waits: pod default/virt-launcher-web-x still uses its claim, \
+    let expected = "released; waits: its PersistentVolume is being deleted, \
                     pod default/virt-launcher-web-x still has it mounted";
     assert_eq!(reason(&verdict), expected);
 }
@@ -210,13 +202,24 @@ fn every_reason_to_wait_is_told() {
 )]
 #[case::marked_by_annotation(
     |world: &mut World| world.pv = annotated(world.pv.clone(), KEEP_ANNOTATION, "true"),
-    "vmberth.io/keep is true"
+    "vmberth.io/keep says so"
+)]
+#[case::marked_in_other_words(
+    |world: &mut World| world.pv = annotated(world.pv.clone(), KEEP_ANNOTATION, "True"),
+    "vmberth.io/keep says so"
+)]
+#[case::marked_by_a_label_in_other_words(
+    |world: &mut World| {
+        world.pv = annotated(world.pv.clone(), KEEP_ANNOTATION, "false");
+        world.pv.labels.insert(KEEP_ANNOTATION.into(), "1".into());
+    },
+    "vmberth.io/keep says so"
 )]
 #[case::marked_by_label(
     |world: &mut World| {
         world.pv.labels.insert(KEEP_ANNOTATION.into(), "true".into());
     },
-    "vmberth.io/keep is true"
+    "vmberth.io/keep says so"
 )]
 #[case::node_replaced(
     |world: &mut World| world.pv = annotated(world.pv.clone(), NODE_UID_ANNOTATION, "old"),

@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::node::cluster::Phase;
-use crate::node::config::Offer;
+use crate::node::config::{Offer, VolumePattern};
 use crate::node::facts::{Content, Facts};
 use crate::node::file_systems::rooms;
 use crate::node::testing::*;
@@ -48,6 +48,13 @@ fn fair() -> Offer {
     }
 }
 
+/// Of the volumes up to this number.
+fn fair_up_to(max: u16) -> Config {
+    let mut config = config_of(fair());
+    config.volumes[0].max = max;
+    config
+}
+
 fn all_free(mut facts: Facts) -> Facts {
     facts.file_systems[0].free = 100 * GIB;
     facts
@@ -81,7 +88,7 @@ fn fair_shares_are_even() {
         .into_iter()
         .zip([1, 2, 3].map(directory))
         .collect();
-    let found = shares(&volumes, &cluster([]), &config_of(fair()));
+    let found = shares(&volumes, &cluster([]), &fair_up_to(2));
     let third = 100 / 3;
     let expected = [
         ("/var/vd/vol0", third),
@@ -102,25 +109,68 @@ fn fair_shares_leave_what_is_promised_and_wait_for_those_that_are_not_empty() {
         ("/var/vd/vol1", directory(2)),
         ("/var/vd/vol2", Content::Directory(with_disk(3))),
     ];
-    let found = shares(&volumes, &cluster([bound, foreign]), &config_of(fair()));
+    let found = shares(&volumes, &cluster([bound, foreign]), &fair_up_to(2));
     assert_eq!(found, named(&[("/var/vd/vol1", 25)]));
 }
 
-#[test]
-fn two_fair_patterns_on_one_file_system_get_the_same() {
-    let mut config = config_of(fair());
-    config.volumes.push(pattern("more", Some(fair())));
-    let volumes = [
-        ("/var/vd/vol0", directory(1)),
-        ("/var/vd/more0", directory(2)),
-    ];
+#[rstest]
+#[case::both(directory(1), &[("/var/vd/more0", 50), ("/var/vd/vol0", 50)])]
+#[case::one_is_not_empty(Content::Directory(with_disk(1)), &[("/var/vd/more0", 50)])]
+#[case::one_is_a_link(Content::NotADirectory { kind: "a symbolic link" }, &[("/var/vd/more0", 50)])]
+fn two_fair_patterns_on_one_file_system_get_the_same(
+    #[case] first: Content,
+    #[case] expected: &[(&str, u64)],
+) {
+    let mut config = fair_up_to(0);
+    config.volumes.push(VolumePattern {
+        max: 0,
+        ..pattern("more", Some(fair()))
+    });
+    let volumes = [("/var/vd/vol0", first), ("/var/vd/more0", directory(2))];
     let found = shares(&volumes, &cluster([]), &config);
-    assert_eq!(found, named(&[("/var/vd/more0", 50), ("/var/vd/vol0", 50)]));
+    assert_eq!(found, named(expected));
+}
+
+/// Ansible makes directories one by one, and disks may be mounted late.
+#[rstest]
+#[case::first_of_four(&[0], 3, 25)]
+#[case::second_of_four(&[0, 1], 3, 25)]
+#[case::one_of_many(&[7], 99, 1)]
+#[case::all(&[0, 1], 1, 50)]
+fn fair_shares_do_not_depend_on_which_directories_are_there_yet(
+    #[case] numbers: &[u64],
+    #[case] max: u16,
+    #[case] share: u64,
+) {
+    let paths = numbers.iter().map(|number| format!("/var/vd/vol{number}"));
+    let paths: Vec<String> = paths.collect();
+    let volumes: Vec<(&str, Content)> = (paths.iter().map(String::as_str))
+        .zip((1..).map(directory))
+        .collect();
+    let expected: Vec<(&str, u64)> = paths.iter().map(|path| (path.as_str(), share)).collect();
+    let found = shares(&volumes, &cluster([]), &fair_up_to(max));
+    assert_eq!(found, named(&expected));
+}
+
+/// Those that are missing would be made on the file system of the directory above.
+#[rstest]
+#[case::of_its_own("/mnt/ssd/", 1)]
+#[case::of_the_directory_above("/var/vd/", 65)]
+fn volume_on_a_file_system_of_its_own_has_it_all(
+    #[case] directory_on_it: &str,
+    #[case] among: u64,
+) {
+    let mut facts = all_free(facts([("/var/vd/vol0", directory(1))]));
+    facts.file_systems[0].directories = BTreeSet::from([directory_on_it.to_owned()]);
+    let config = fair_up_to(64);
+    let verdicts = volumes::verdicts(&facts, &cluster([]), &config);
+    let decided = capacities(&verdicts, rooms(&facts, &cluster([]), &verdicts), &config);
+    assert_eq!(decided["/var/vd/vol0"], Ok(100 * GIB / among / MIB * MIB));
 }
 
 #[test]
 fn fixed_ones_come_first_and_fair_ones_share_the_rest() {
-    let mut config = config_of(fair());
+    let mut config = fair_up_to(0);
     config.volumes.push(pattern("fixed", Some(offer())));
     let volumes = [
         ("/var/vd/vol0", directory(1)),
@@ -221,7 +271,7 @@ fn share_of_less_than_a_mib_is_none() {
         ("/var/vd/vol1", directory(2)),
         ("/var/vd/vol2", directory(3)),
     ];
-    let found = shares(&volumes, &cluster([bound]), &config_of(fair()));
+    let found = shares(&volumes, &cluster([bound]), &fair_up_to(2));
     assert_eq!(found, named(&[("/var/vd/vol1", 0), ("/var/vd/vol2", 0)]));
 }
 

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::owners::moved_from;
-use crate::names::DISK_FILE;
+use super::owners::{moved_from, was_another};
+use super::paths::normal;
+use crate::names::{DIRECTORY_ANNOTATION, DISK_FILE};
 use crate::node::cluster::PersistentVolume;
 use crate::node::facts::{
     Area, Content, Device, DirectoryFacts, DiskFormat, Facts, FileSystemFacts,
 };
+use crate::node::local_volumes::DirectoryId;
 use crate::node::reclaim;
 
 /// Why a directory can't be used.
@@ -31,6 +33,22 @@ pub(in crate::node) enum Fault {
         made_on: String,
         /// Where it lies; `None` if that can't be read.
         now: Option<String>,
+    },
+    /// One of ours was made of it by another path, which leads to it as well.
+    OtherPath {
+        /// The PersistentVolume.
+        name: String,
+        /// Its path.
+        path: String,
+    },
+    /// It is another directory than its PersistentVolume was made of, though in the same place.
+    Another {
+        /// The PersistentVolume.
+        name: String,
+        /// What it was made of.
+        made_of: String,
+        /// What is there.
+        now: String,
     },
     /// Other paths lead to it as well: two VMs would share a disk.
     SameAs(Vec<String>),
@@ -60,6 +78,17 @@ impl fmt::Display for Fault {
                 f,
                 "lies on a file system that can't be read, not surely on {made_on} where it was made: is that mounted?"
             ),
+            Self::OtherPath { name, path } => write!(
+                f,
+                "is the directory that PersistentVolume {name} calls {path}, which is left alone: name that path in the \
+                 config, or delete the PersistentVolume when nobody needs its data"
+            ),
+            Self::Another { name, made_of, now } => write!(
+                f,
+                "is another directory ({now}) than its PersistentVolume was made of ({made_of}): were disks swapped, or \
+                 was it made anew? Mount the right one, by its UUID; if this one is right: kubectl annotate pv {name} \
+                 {DIRECTORY_ANNOTATION}={now} --overwrite"
+            ),
             Self::SameAs(paths) => write!(
                 f,
                 "is the same directory as {}: two VMs would share a disk; unmount one",
@@ -75,18 +104,16 @@ pub(in crate::node) struct Health<'a> {
     facts: &'a Facts,
     file_systems: BTreeMap<Device, &'a FileSystemFacts>,
     /// Paths by directory, of those that have more than one.
-    twins: BTreeMap<(Device, u64), Vec<&'a str>>,
+    twins: BTreeMap<DirectoryId, Vec<&'a str>>,
 }
 
 impl<'a> Health<'a> {
     /// Prepares.
     pub(in crate::node) fn of(facts: &'a Facts) -> Self {
-        let mut twins: BTreeMap<(Device, u64), Vec<&str>> = BTreeMap::new();
+        let mut twins: BTreeMap<DirectoryId, Vec<&str>> = BTreeMap::new();
         for volume in &facts.volumes {
             if let Content::Directory(directory) = &volume.content {
-                let paths = twins
-                    .entry((directory.device, directory.inode))
-                    .or_default();
+                let paths = twins.entry(DirectoryId::of(directory)).or_default();
                 paths.push(&volume.path);
                 paths.sort_unstable();
                 paths.dedup();
@@ -117,19 +144,35 @@ impl<'a> Health<'a> {
         }
     }
 
-    /// One of ours whose directory is not where it was made.
+    /// One of ours whose directory is not the one that it was made of.
     pub(in crate::node) fn moved(
         &self,
+        path: &str,
         directory: Option<&DirectoryFacts>,
         ours: &[&PersistentVolume],
     ) -> Option<Fault> {
-        let file_system = self.file_systems.get(&directory?.device);
+        let directory = directory?;
+        if let Some(pv) = ours.iter().find(|pv| normal(&pv.path) != path) {
+            return Some(Fault::OtherPath {
+                name: pv.name.clone(),
+                path: pv.path.clone(),
+            });
+        }
+        let file_system = self.file_systems.get(&directory.device);
         let now = file_system.map(|file_system| file_system.mount_point.as_str());
         let now = now.filter(|mount_point| !mount_point.is_empty());
-        let made_on = ours.iter().find_map(|pv| moved_from(pv, now))?;
-        Some(Fault::Moved {
-            made_on: made_on.to_owned(),
-            now: now.map(ToOwned::to_owned),
+        if let Some(made_on) = ours.iter().find_map(|pv| moved_from(pv, now)) {
+            return Some(Fault::Moved {
+                made_on: made_on.to_owned(),
+                now: now.map(ToOwned::to_owned),
+            });
+        }
+        ours.iter().find_map(|pv| {
+            Some(Fault::Another {
+                name: pv.name.clone(),
+                made_of: was_another(pv, directory)?.to_owned(),
+                now: directory.mark(),
+            })
         })
     }
 
@@ -146,7 +189,7 @@ impl<'a> Health<'a> {
     }
 
     fn fault_of(&self, path: &str, directory: &DirectoryFacts) -> Option<Fault> {
-        if let Some(paths) = self.twins.get(&(directory.device, directory.inode)) {
+        if let Some(paths) = self.twins.get(&DirectoryId::of(directory)) {
             let others = paths.iter().filter(|other| **other != path);
             return Some(Fault::SameAs(
                 others.map(|&other| other.to_owned()).collect(),

@@ -5,10 +5,12 @@ use std::fmt;
 
 use super::paths::normal;
 use crate::names::{
-    MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION, PROVISIONED_BY_ANNOTATION, PROVISIONER,
+    DIRECTORY_ANNOTATION, MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION,
+    PROVISIONED_BY_ANNOTATION, PROVISIONER,
 };
 use crate::node::cluster::{Cluster, Node, PersistentVolume, Phase};
 use crate::node::config::Offer;
+use crate::node::facts::{Content, DirectoryFacts, Facts};
 
 /// Made by this node's agent, and marked so; all others are only counted.
 #[must_use]
@@ -42,13 +44,49 @@ pub(in crate::node) fn moved_from<'a>(
     (now != Some(made_on)).then_some(made_on)
 }
 
-/// PersistentVolumes other than this one that may mean its directory, or one in it; by name.
-pub(in crate::node) fn sharers<'a>(pv: &PersistentVolume, cluster: &'a Cluster) -> Vec<&'a str> {
-    let path = normal(&pv.path);
+/// The directory that one of ours was made of, if another one is at its path now: disks may have been swapped. An empty one
+/// that nobody has yet is as good as the first: whoever made it anew took no data away.
+pub(in crate::node) fn was_another<'a>(
+    pv: &'a PersistentVolume,
+    now: &DirectoryFacts,
+) -> Option<&'a str> {
+    marked_other(pv, now).filter(|_| !is_idle(pv, now))
+}
+
+/// What one of ours should say of its directory, if it says something else and nothing is lost by it.
+pub(in crate::node) fn mark_due(pv: &PersistentVolume, now: &DirectoryFacts) -> Option<String> {
+    marked_other(pv, now)
+        .filter(|_| is_idle(pv, now))
+        .map(|_| now.mark())
+}
+
+fn is_idle(pv: &PersistentVolume, now: &DirectoryFacts) -> bool {
+    Occupancy::of(pv) == Occupancy::Free && now.is_empty()
+}
+
+/// Without the time, the number decides. One that says nothing was made by a release that did not know.
+fn marked_other<'a>(pv: &'a PersistentVolume, now: &DirectoryFacts) -> Option<&'a str> {
+    let made_of = pv.annotations.get(DIRECTORY_ANNOTATION)?;
+    let fits = *made_of == now.mark() || *made_of == now.inode.to_string();
+    (!fits).then_some(made_of)
+}
+
+/// PersistentVolumes other than this one that may mean its directory, or one in it, by whatever path; by name.
+pub(in crate::node) fn sharers<'a>(
+    pv: &PersistentVolume,
+    directory: Option<&DirectoryFacts>,
+    cluster: &'a Cluster,
+) -> Vec<&'a str> {
+    let others = directory
+        .into_iter()
+        .flat_map(|directory| &directory.also_at);
+    let paths: Vec<String> = others.chain([&pv.path]).map(|path| normal(path)).collect();
     let shares = |other: &&PersistentVolume| {
         let other_path = normal(&other.path);
-        let rest = other_path.strip_prefix(&path);
-        other.name != pv.name && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let mut below = paths
+            .iter()
+            .filter_map(|path| other_path.strip_prefix(path));
+        other.name != pv.name && below.any(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let node = cluster.node.as_ref();
     let here = |pv: &&PersistentVolume| node.is_some_and(|node| concerns(pv, node));
@@ -58,20 +96,46 @@ pub(in crate::node) fn sharers<'a>(pv: &PersistentVolume, cluster: &'a Cluster) 
     names
 }
 
-/// PersistentVolumes of this node by their path; of one path the one that is in use first, then ours, then by name.
-pub(in crate::node) fn by_path(cluster: &Cluster) -> BTreeMap<String, Vec<&PersistentVolume>> {
+/// PersistentVolumes of this node by their path, or by that of the scanned directory that it leads to; of one path the one
+/// that is in use first, then ours, then by name.
+pub(in crate::node) fn by_path<'a>(
+    cluster: &'a Cluster,
+    facts: &Facts,
+) -> BTreeMap<String, Vec<&'a PersistentVolume>> {
+    let other_paths = other_paths(facts);
     let mut found: BTreeMap<String, Vec<&PersistentVolume>> = BTreeMap::new();
     let Some(node) = &cluster.node else {
         return found;
     };
     for pv in cluster.volumes.iter().filter(|pv| concerns(pv, node)) {
-        found.entry(normal(&pv.path)).or_default().push(pv);
+        let path = normal(&pv.path);
+        let path = other_paths.get(&path).cloned().unwrap_or(path);
+        found.entry(path).or_default().push(pv);
     }
     for holders in found.values_mut() {
         holders.sort_by_key(|pv| {
             let idle = Occupancy::of(pv) != Occupancy::Taken;
             (idle, !is_ours(pv, node), &pv.name)
         });
+    }
+    found
+}
+
+/// Paths that are not scanned, but lead to a directory that is; with the path of that.
+fn other_paths(facts: &Facts) -> BTreeMap<String, String> {
+    let scanned: BTreeMap<String, &Content> = (facts.volumes.iter())
+        .map(|volume| (normal(&volume.path), &volume.content))
+        .collect();
+    let mut found = BTreeMap::new();
+    for (path, content) in &scanned {
+        let Content::Directory(directory) = content else {
+            continue;
+        };
+        for other in directory.also_at.iter().map(|other| normal(other)) {
+            if !scanned.contains_key(&other) {
+                found.entry(other).or_insert_with(|| path.clone());
+            }
+        }
     }
     found
 }

@@ -5,7 +5,8 @@ use rstest::rstest;
 use super::*;
 use crate::inventory::VolumeState;
 use crate::names::{
-    CLAIM_KIND_ANNOTATION, MOUNT_POINT_ANNOTATION, NODE_LABEL, NODE_UID_ANNOTATION,
+    CLAIM_KIND_ANNOTATION, DIRECTORY_ANNOTATION, MOUNT_POINT_ANNOTATION, NODE_LABEL,
+    NODE_UID_ANNOTATION,
 };
 use crate::node::cluster::{Phase, Pod};
 use crate::node::config::Offer;
@@ -42,6 +43,10 @@ fn disk_and_file() -> DirectoryFacts {
 
 fn made_on(pv: PersistentVolume, mount_point: &str) -> PersistentVolume {
     annotated(pv, MOUNT_POINT_ANNOTATION, mount_point)
+}
+
+fn made_of(pv: PersistentVolume, directory: &str) -> PersistentVolume {
+    annotated(pv, DIRECTORY_ANNOTATION, directory)
 }
 
 fn of_any_node(pv: PersistentVolume) -> PersistentVolume {
@@ -169,6 +174,33 @@ fn unusable_whatever_has_it(#[case] content: Content, #[case] expected: &str) {
     VolumeState::Unhealthy,
     "lies on /var/vd now"
 )]
+#[case::another_directory(
+    made_of(in_phase(ours(PATH), Phase::Bound, "disk"), "4:77"),
+    with_disk(3),
+    VolumeState::Unhealthy,
+    "is another directory (3) than its PersistentVolume was made of (4:77): were disks swapped, or was it made anew? \
+     Mount the right one, by its UUID; if this one is right: kubectl annotate pv vmberth-edge-1-vol3 \
+     vmberth.io/directory=3 --overwrite"
+)]
+#[case::another_directory_that_is_released(
+    made_of(in_phase(ours(PATH), Phase::Released, "disk"), "4:77"),
+    with_disk(3),
+    VolumeState::Unhealthy,
+    "is another directory (3)"
+)]
+#[case::another_empty_directory(made_of(ours(PATH), "4:77"), empty(3), VolumeState::Available, "")]
+#[case::the_very_directory(
+    made_of(in_phase(ours(PATH), Phase::Bound, "disk"), "3"),
+    with_disk(3),
+    VolumeState::Bound,
+    ""
+)]
+#[case::directory_as_others_note_it(
+    made_of(in_phase(of_others(PATH), Phase::Bound, "disk"), "4:77"),
+    with_disk(3),
+    VolumeState::Bound,
+    ""
+)]
 #[case::mark_of_others(
     made_on(of_others(PATH), "/mnt/ssd"),
     empty(3),
@@ -244,6 +276,18 @@ fn with_persistent_volume(
         (Some(pv.capacity), Some(pv.class))
     );
     assert_eq!(verdict.claim, pv.claim);
+}
+
+/// No pod of this node gets it: nothing that is free here.
+#[rstest]
+#[case::other(Some("edge-1.new"))]
+#[case::none(None)]
+fn idle_volume_of_another_hostname_is_not_for_the_taking(#[case] now: Option<&str>) {
+    let mut cluster = cluster([ours(PATH)]);
+    cluster.node.as_mut().unwrap().hostname = now.map(str::to_owned);
+    let found = verdicts(&facts([(PATH, directory(3))]), &cluster, &config());
+    assert_eq!(found[0].state, VolumeState::Unoffered, "{found:?}");
+    assert!(reason(&found[0]).starts_with("its PersistentVolume asks for hostname"));
 }
 
 #[test]
@@ -348,6 +392,67 @@ fn of_two_persistent_volumes_the_one_in_use_is_shown() {
     assert_eq!(
         (verdict.persistent_volume, verdict.claim),
         (Some(bound.name), bound.claim)
+    );
+}
+
+#[test]
+fn persistent_volume_of_another_path_to_the_directory_is_shown() {
+    let bound = in_phase(of_others("/mnt/disks/a"), Phase::Bound, "disk");
+    let bound_elsewhere = DirectoryFacts {
+        also_at: BTreeSet::from(["/mnt/disks/a".to_owned()]),
+        ..with_disk(3)
+    };
+    let directory = Content::Directory(bound_elsewhere);
+    let alone = only(directory.clone(), [bound.clone()]);
+    assert_eq!(
+        (alone.state, alone.persistent_volume.as_deref()),
+        (VolumeState::Bound, Some("hand-a"))
+    );
+    let both = only(directory, [ours(PATH), bound]);
+    assert_eq!(both.state, VolumeState::Unhealthy);
+    assert!(
+        reason(&both)
+            .starts_with("PersistentVolumes hand-a, vmberth-edge-1-vol3 name the same directory"),
+        "{both:?}"
+    );
+}
+
+#[test]
+fn persistent_volume_of_ours_by_another_path_is_left_alone() {
+    let released = in_phase(ours("/mnt/disks/a"), Phase::Released, "disk");
+    let directory = DirectoryFacts {
+        also_at: BTreeSet::from(["/mnt/disks/a".to_owned()]),
+        ..with_disk(3)
+    };
+    let found = only(Content::Directory(directory), [released]);
+    assert_eq!(found.state, VolumeState::Unhealthy);
+    let expected = "is the directory that PersistentVolume vmberth-edge-1-a calls /mnt/disks/a, which is left alone";
+    assert!(reason(&found).starts_with(expected), "{found:?}");
+}
+
+/// Each subvolume of btrfs begins with the number 256.
+#[test]
+fn subvolumes_of_the_same_number_are_different_directories() {
+    let subvolume = |minor: u32| {
+        let stat_device = crate::node::facts::Device { major: 0, minor };
+        Content::Directory(DirectoryFacts {
+            stat_device,
+            ..with_disk(256)
+        })
+    };
+    let facts = facts([(PATH, subvolume(31)), ("/var/vd/vol4", subvolume(32))]);
+    let held = [PATH, "/var/vd/vol4"].map(|path| in_phase(ours(path), Phase::Bound, "disk"));
+    let found = verdicts(&facts, &cluster(held), &config());
+    assert!(
+        found
+            .iter()
+            .all(|verdict| verdict.state == VolumeState::Bound),
+        "{found:?}"
+    );
+    let file_systems = file_systems::verdicts(&facts, &cluster([]), &found);
+    assert_eq!(
+        (file_systems[0].volumes, file_systems[0].disk_virtual),
+        (2, 30 * GIB)
     );
 }
 

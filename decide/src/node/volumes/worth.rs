@@ -126,16 +126,18 @@ fn held(pv: &PersistentVolume, node: &Node, subject: &Subject<'_>) -> Worth {
     }
     let odd = subject.directory.map(|directory| oddities(directory, pv));
     reasons.extend(odd.unwrap_or_default());
-    if is_ours(pv, node) || !is_of_any_node(pv) {
-        return Worth { state, reasons };
+    if !is_ours(pv, node) && is_of_any_node(pv) {
+        reasons.push(format!(
+            "PersistentVolume {} names this path and asks for no node, so it may mean this directory, which gets no other: \
+             make it anew with node affinity, or delete it",
+            pv.name
+        ));
     }
-    reasons.push(format!(
-        "PersistentVolume {} names this path and asks for no node, so it may mean this directory, which gets no other: \
-         make it anew with node affinity, or delete it",
-        pv.name
-    ));
-    // A claim on any node may get it: nothing that this node has to offer.
-    let state = if state == VolumeState::Available {
+    // A claim on any node may get it, or one on a node of the hostname that it asks for: nothing that this node has to
+    // offer.
+    let hostname = node.hostname.as_ref();
+    let is_for_pods_here = hostname.is_some_and(|hostname| pv.hostnames.contains(hostname));
+    let state = if state == VolumeState::Available && !is_for_pods_here {
         VolumeState::Unoffered
     } else {
         state

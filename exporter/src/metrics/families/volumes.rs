@@ -1,4 +1,5 @@
-//! Gauges of volumes. Two patterns may have volumes of the same name, so each has its path, too.
+//! Gauges of volumes. Two patterns may have volumes of the same name, so each has its path, too. The VM whose disk a volume
+//! holds is a label of each: a volume has one at most, so there are no more series for it.
 
 use vmberth_decide::inventory::VolumeState;
 use vmberth_decide::node::Assessment;
@@ -8,7 +9,7 @@ use vmberth_decide::node::facts::DiskFacts;
 use super::super::assessment::{Samples, count, number};
 use super::Family;
 
-const VOLUME: &[&str] = &["volume", "path"];
+const VOLUME: &[&str] = &["volume", "path", "virtual_machine"];
 
 pub(super) const ALL: &[Family] = &[
     Family {
@@ -110,7 +111,8 @@ fn of_each(
 ) {
     for volume in &assessment.volumes {
         if let Some(value) = value(volume) {
-            samples.push([&volume.name, &volume.path], value);
+            let machine = volume.virtual_machine.as_deref().unwrap_or_default();
+            samples.push([&volume.name, &volume.path, machine], value);
         }
     }
 }

@@ -99,6 +99,40 @@ fn claims_are_named_or_live_with_the_pod() {
     assert_eq!(claims, ["p-tmp".to_owned(), "vm1-disk".to_owned()].into());
 }
 
+/// CDI 1.65: pkg/controller/{import,upload,clone}-controller.go.
+#[rstest]
+#[case::importer_with_scratch(json!([
+    {"name": "cdi-data-vol", "persistentVolumeClaim": {"claimName": "db"}},
+    {"name": "cdi-scratch-vol", "persistentVolumeClaim": {"claimName": "db-scratch"}},
+]), &["db-scratch"])]
+#[case::upload_to_what_is_named_so(json!([
+    {"name": "cdi-data-vol", "persistentVolumeClaim": {"claimName": "db-scratch"}},
+]), &[])]
+#[case::source_of_a_clone_that_is_named_so(json!([
+    {"name": "cdi-data-vol", "persistentVolumeClaim": {"claimName": "db-scratch", "readOnly": true}},
+]), &[])]
+fn scratch_is_what_cdi_mounts_as_such(#[case] volumes: Value, #[case] expected: &[&str]) {
+    let pod = pod_of(
+        &json!({"containers": [], "volumes": volumes}),
+        &json!({}),
+        &json!({"app": "containerized-data-importer"}),
+    );
+    let found: Vec<&str> = pod.scratch.iter().map(String::as_str).collect();
+    assert_eq!(found, expected);
+    assert!(pod.claims.contains("db-scratch"));
+}
+
+#[test]
+fn pod_has_the_time_of_its_creation() {
+    let created = |time: &Value| {
+        let object = json!({"metadata": {"name": "p", "creationTimestamp": time}});
+        pod(&serde_json::from_value(object).unwrap()).created
+    };
+    let time = json!("2026-01-01T00:00:00Z");
+    assert_eq!(created(&time), Some(Moment(1_767_225_600)));
+    assert_eq!(created(&Value::Null), None);
+}
+
 #[test]
 fn node_has_its_label_and_its_devices() {
     let object = json!({
@@ -144,7 +178,7 @@ fn volume_is_read_whole() {
                 {"key": "zone", "operator": "In", "values": ["d"]},
             ]}]}},
         },
-        "status": {"phase": "Released"},
+        "status": {"phase": "Released", "lastPhaseTransitionTime": "2026-01-01T00:00:00Z"},
     });
     let volume = volume(&serde_json::from_value(object).unwrap());
     let claim = ClaimRef {
@@ -163,6 +197,7 @@ fn volume_is_read_whole() {
         path: "/var/vd/vol0".to_owned(),
         hostnames: ["a".to_owned(), "b".to_owned()].into(),
         phase: Phase::Released,
+        phase_since: Some(Moment(1_767_225_600)),
         claim: Some(claim),
         deleting: true,
     };
