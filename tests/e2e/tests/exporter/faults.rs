@@ -81,17 +81,16 @@ fn a_disk_that_is_held_open_is_not_emptied() -> Result<()> {
         let watch = async {
             scene.leave("held").await?;
             let agent = exporter::pod(&scene.cluster, NODE).await?;
-            let told = format!("{}/disk.img", place.directory);
+            let told = format!("disk.img (in {}) is held by process", place.directory);
             let line = wait::until("the holder's name", TOLD, async || {
                 let log = scene
                     .cluster
                     .log(vmberth::NAME, seen::name(&agent), "exporter");
                 let log = log.await?;
                 let line = log.lines().find(|line| line.contains(&told));
-                let line = line
-                    .filter(|line| line.contains("process"))
-                    .map(str::to_owned);
-                Ok(Look::of(line, || "not in the log".to_owned()))
+                Ok(Look::of(line.map(str::to_owned), || {
+                    "not in the log".to_owned()
+                }))
             })
             .await?;
             scene.say(&line);

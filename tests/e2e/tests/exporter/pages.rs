@@ -13,7 +13,7 @@ fn pages_are_told_until_the_kubelet_counts_again() -> Result<()> {
         let before = node::huge_pages()?;
         let result = raised(scene, before).await;
         node::set_huge_pages(before)?;
-        let counted = restart_kubelets(scene).await;
+        let counted = restart_kubelets(scene, before).await;
         result.and(counted)
     })
 }
@@ -25,15 +25,16 @@ async fn raised(scene: &Scene, before: u64) -> Result<()> {
     for node in NODES {
         wait_condition(scene, node, CONDITION, "False", &words).await?;
     }
-    restart_kubelets(scene).await
+    restart_kubelets(scene, more).await
 }
 
-async fn restart_kubelets(scene: &Scene) -> Result<()> {
+async fn restart_kubelets(scene: &Scene, pages: u64) -> Result<()> {
     for node in NODES {
         node::restart(&format!("{node}/kubelet")).await?;
     }
+    let told = format!("{pages} of 2Mi");
     for node in NODES {
-        wait_condition(scene, node, CONDITION, "True", &[]).await?;
+        wait_condition(scene, node, CONDITION, "True", &[&told]).await?;
     }
     Ok(())
 }
