@@ -59,7 +59,7 @@ for try in $(seq 60); do
     sleep 1
 done
 for try in $(seq 60); do
-    [ "$("$plane" kubectl get pv -o name | wc -l)" = 64 ] && break
+    [ "$("$plane" kubectl get pv -l vmberth.io/node=bench -o name | wc -l)" = 64 ] && break
     [ "$try" != 60 ] || { echo "64 volumes were not made" >&2; tail -n 5 "$work/log" >&2; exit 1; }
     sleep 1
 done
@@ -95,7 +95,7 @@ sleep 2
 burst_after=$(writes inventory) burst_end=$(date +%s%N)
 scrape=$(inside curl -fsS -o /dev/null -w '%{time_total}' http://127.0.0.1:18081/metrics)
 scan=$(page | awk '/^vmberth_exporter_scan_seconds_sum/ {s = $2} /^vmberth_exporter_scan_seconds_count/ {n = $2} END {print s / n * 1000}')
-bytes=$("$plane" kubectl get nodeinventory bench -o json | wc -c)
+bytes=$("$plane" kubectl get --raw /apis/vmberth.io/v1alpha1/nodeinventories/bench | wc -c)
 
 awk -v hz="$(getconf CLK_TCK)" -v seconds="$idle_seconds" -v ticks=$((ticks_after - ticks_before)) \
     -v rss="$rss" -v scan="$scan" -v writes=$((writes_after - writes_before)) \

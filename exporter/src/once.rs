@@ -13,6 +13,9 @@ use crate::config_file::ConfigFile;
 use crate::look::Looker;
 use crate::{inventory, table};
 
+/// What a table leaves open, and why that is no fault of the node.
+const WITHOUT_CLUSTER: &str = "--once asks no cluster: PersistentVolumes, claims, and what the kubelet has told the cluster are not known here.";
+
 /// Prints what there is.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub async fn print(args: &Args) -> anyhow::Result<()> {
     let facts = looker.look(file.config()).await?;
     let assessment = assess(&facts, &Cluster::default(), file.config());
     let text = match args.output {
-        Output::Table => table::table(&assessment),
+        Output::Table => format!("{}\n{WITHOUT_CLUSTER}", table::table(&assessment)),
         Output::Json => serde_json::to_string_pretty(&table::json(&assessment))?,
     };
     Ok(written(&text)?)

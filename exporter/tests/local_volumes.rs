@@ -171,7 +171,7 @@ async fn a_new_volume_says_where_it_is_and_is_never_deleted_by_others() {
         stored["spec"],
         json!({
             "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "17072914432"},
+            "capacity": {"storage": "16282Mi"},
             "local": {"path": "/var/vd/vol3"},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
                 {"key": "kubernetes.io/hostname", "operator": "In", "values": ["edge-01"]},

@@ -83,7 +83,7 @@ pub struct LogArgs {
     #[arg(long, env = "VMBERTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
 
-    /// Lowest level that is logged: error, warn, info, debug, trace, or a filter as of tracing's EnvFilter.
+    /// Lowest level that is logged: error, warn, info, debug, trace, or a filter like info,vmberth_webhook=debug.
     #[arg(long, env = "VMBERTH_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
 }

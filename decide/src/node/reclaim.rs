@@ -8,6 +8,7 @@ pub mod scratch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::cluster::{Cluster, Node, PersistentVolume, Phase, Pod};
@@ -107,20 +108,29 @@ pub fn judge(case: &Case<'_>) -> Fate {
 #[must_use]
 pub fn reason_of(keeping: &Keeping, volume: &PersistentVolume) -> String {
     let (name, path) = (&volume.name, &volume.path);
-    let by_hand = format!(
-        "to give it back: remove the files in {path}, then kubectl patch pv {name} --type=json \
-         -p '[{{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}}]'"
-    );
     match keeping {
         Keeping::Others => format!(
             "its claim is gone; PersistentVolume {name} is not ours, so it is left to whoever made it"
         ),
         Keeping::Estranged(estrangement) => format!("its claim is gone; kept: {estrangement}"),
-        Keeping::Marked => format!(
-            "its claim is gone; kept, since {KEEP_ANNOTATION} says so: kubectl annotate pv {name} {KEEP_ANNOTATION}- \
-             and kubectl label pv {name} {KEEP_ANNOTATION}- leave it to the policy"
+        Keeping::Marked => {
+            let marked = |marks: &BTreeMap<String, String>| {
+                marks.get(KEEP_ANNOTATION).is_some_and(|value| keeps(value))
+            };
+            let verb = if marked(&volume.annotations) {
+                "annotate"
+            } else {
+                "label"
+            };
+            format!(
+                "kept, since {KEEP_ANNOTATION} says so: kubectl {verb} pv {name} {KEEP_ANNOTATION}-"
+            )
+        }
+        // Shorter than what an inventory holds of a reason, so that the command is whole.
+        Keeping::Policy => format!(
+            "kept by policy: empty {path}, then kubectl patch pv {name} --type=json \
+             -p '[{{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}}]'"
         ),
-        Keeping::Policy => format!("its claim is gone; kept by policy; {by_hand}"),
     }
 }
 

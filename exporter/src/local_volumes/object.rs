@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 use vmberth_decide::names;
 use vmberth_decide::node::local_volumes::NewVolume;
+use vmberth_decide::quantity::format_bytes;
 
 /// The object. Its policy is Retain: the PV controller must neither delete nor recycle what only we may empty.
 pub(super) fn of(new: &NewVolume) -> PersistentVolume {
@@ -37,7 +38,7 @@ pub(super) fn of(new: &NewVolume) -> PersistentVolume {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
             capacity: Some(BTreeMap::from([(
                 "storage".to_owned(),
-                Quantity(new.capacity.to_string()),
+                Quantity(format_bytes(new.capacity)),
             )])),
             local: Some(LocalVolumeSource {
                 path: new.path.clone(),

@@ -162,7 +162,7 @@ fn every_reason_to_wait_is_told() {
 #[rstest]
 #[case::policy(
     |world: &mut World| world.offer().reclaim = Reclaim::Retain,
-    "kept by policy; to give it back: remove the files in /var/vd/vol3, then kubectl patch pv vmberth-edge-1-vol3"
+    "kept by policy: empty /var/vd/vol3, then kubectl patch pv vmberth-edge-1-vol3"
 )]
 #[case::scratch_policy(
     |world: &mut World| {
