@@ -14,7 +14,7 @@ use crate::install::{Configurations, bundles};
 use crate::issue::IssueError;
 use crate::lease::Candidate;
 use crate::metrics::Metrics;
-use crate::plan::{Plan, Settings, Write, carry_out, plan};
+use crate::plan::{Plan, Settings, Step, Write, carry_out, plan};
 use crate::store::Store;
 
 /// Renewal of the Lease: a third of its duration, so that two lost renewals cost nothing.
@@ -56,6 +56,20 @@ enum Failure {
     Deadline(#[from] tokio::time::error::Elapsed),
     #[error("no rest after {MOST_STEPS} steps, somebody else changes the same objects")]
     Restless,
+    #[error(
+        "the CA's Secret is removed as soon as it is made: if our Deployment is gone, the garbage collector does it"
+    )]
+    Removed,
+}
+
+/// What came of one look.
+enum Looked {
+    /// Nothing is to be done until then.
+    Rests(Timestamp),
+    /// Something was done.
+    Did(Step),
+    /// Objects got their owner.
+    Adopted,
 }
 
 impl Reconciler {
@@ -140,26 +154,35 @@ impl Reconciler {
     }
 
     async fn settle(&self) -> Result<Timestamp, Failure> {
+        let mut has_founded = false;
         for _ in 0..MOST_STEPS {
-            if let Some(until) = timeout(STEP_DEADLINE, self.step()).await?? {
-                return Ok(until);
+            match timeout(STEP_DEADLINE, self.step(has_founded)).await?? {
+                Looked::Rests(until) => return Ok(until),
+                Looked::Did(step) => has_founded |= step == Step::Found,
+                Looked::Adopted => {}
             }
         }
         Err(Failure::Restless)
     }
 
-    /// One look and one step; when to look again, if nothing is to be done.
-    async fn step(&self) -> Result<Option<Timestamp>, Failure> {
+    /// One look and one step. Each CA that is founded leaves one in the `caBundle` that is still trusted, and those count
+    /// against rotations; so a second one in a row has to wait.
+    async fn step(&self, has_founded: bool) -> Result<Looked, Failure> {
         let stored = self.store.read().await?;
         let configurations = self.configurations.read().await?;
         let seen = stored.observed(configurations.iter().flat_map(bundles).collect());
         self.metrics.show(&seen);
         let now = Timestamp::now();
         let step = match plan(&seen, &self.settings, now) {
+            Plan::Now(Step::Found) if has_founded => return Err(Failure::Removed),
             Plan::Now(step) => step,
             Plan::IdleUntil(until) => {
-                let adopted = self.store.adopt(stored).await?;
-                return Ok((!adopted).then_some(until));
+                let has_adopted = self.store.adopt(stored).await?;
+                return Ok(if has_adopted {
+                    Looked::Adopted
+                } else {
+                    Looked::Rests(until)
+                });
             }
         };
         match carry_out(step, &seen, &self.settings, now)? {
@@ -182,7 +205,7 @@ impl Reconciler {
         }
         tracing::info!(?step, "done");
         self.metrics.stepped(step);
-        Ok(None)
+        Ok(Looked::Did(step))
     }
 }
 

@@ -196,7 +196,7 @@ impl Drop for Released {
 #[tokio::test]
 async fn write_that_blocks_does_not_hang_the_rounds() {
     let mut stage = Stage::new();
-    stage.binder.patience = Duration::from_millis(500);
+    stage.binder.patience = 2 * SECOND;
     // A pipe without a writer blocks who opens it, as a driver may.
     let pipe = format!("sys/bus/pci/devices/{PF}/sriov_numvfs");
     let pipe = stage.root.path().join(pipe);
