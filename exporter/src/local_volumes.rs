@@ -8,6 +8,8 @@ mod create;
 mod object;
 mod reclaim;
 mod retries;
+#[cfg(test)]
+mod testing;
 mod work;
 
 use std::fmt;

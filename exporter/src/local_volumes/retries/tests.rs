@@ -1,33 +1,11 @@
 use std::collections::BTreeMap;
 
-use vmberth_decide::node::cluster::ClaimRef;
 use vmberth_decide::node::facts::Device;
-use vmberth_decide::node::local_volumes::{DirectoryId, Mend, NewVolume, ReclaimOrder};
+use vmberth_decide::node::local_volumes::{DirectoryId, NewVolume};
 
 use super::*;
+use crate::local_volumes::testing::{mend, reclaim};
 use crate::local_volumes::{ActionError, Done};
-
-fn reclaim(name: &str) -> Action {
-    Action::Reclaim(ReclaimOrder {
-        name: name.to_owned(),
-        uid: "u".to_owned(),
-        claim: ClaimRef::default(),
-        path: "/var/vd/vol0".to_owned(),
-        directory: DirectoryId {
-            device: Device::default(),
-            inode: 2,
-        },
-    })
-}
-
-fn mend(name: &str) -> Action {
-    Action::Mend(Mend {
-        name: name.to_owned(),
-        uid: "u".to_owned(),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
-    })
-}
 
 fn ended(volume: &str, result: Result<Done, ActionError>) -> Outcome {
     Outcome {

@@ -1,35 +1,10 @@
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
-use vmberth_decide::node::cluster::ClaimRef;
-use vmberth_decide::node::facts::Device;
-use vmberth_decide::node::local_volumes::{DirectoryId, Mend, ReclaimOrder};
 
 use super::*;
 use crate::local_volumes::Done;
-
-fn reclaim(name: &str) -> Action {
-    Action::Reclaim(ReclaimOrder {
-        name: name.to_owned(),
-        uid: "u".to_owned(),
-        claim: ClaimRef::default(),
-        path: "/var/vd/vol0".to_owned(),
-        directory: DirectoryId {
-            device: Device::default(),
-            inode: 2,
-        },
-    })
-}
-
-fn mend(name: &str) -> Action {
-    Action::Mend(Mend {
-        name: name.to_owned(),
-        uid: "u".to_owned(),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
-    })
-}
+use crate::local_volumes::testing::{mend, reclaim};
 
 /// Tasks that end when they are told to.
 #[derive(Default)]
