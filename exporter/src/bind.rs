@@ -23,10 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Working = JoinHandle<Result<(), SysfsError>>;
 
 /// What became of earlier steps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Binder {
     troubles: BTreeMap<String, Trouble>,
-    patience: Duration,
 }
 
 /// A device whose last step failed or hangs.
@@ -37,15 +36,6 @@ struct Trouble {
     told: String,
     /// Still in the kernel; nothing else is done to the device before it returns.
     hangs: Option<Working>,
-}
-
-impl Default for Binder {
-    fn default() -> Self {
-        Self {
-            troubles: BTreeMap::new(),
-            patience: PATIENCE,
-        }
-    }
 }
 
 impl Binder {
@@ -113,10 +103,10 @@ impl Binder {
     ) -> Result<(), JoinError> {
         let tried = step.clone();
         let mut working = spawn_blocking(move || sysfs::carry_out(&root, &tried, unprobed));
-        match timeout(self.patience, &mut working).await {
+        match timeout(PATIENCE, &mut working).await {
             Ok(result) => self.ended(step.address(), result?, metrics),
             Err(_) => {
-                let seconds = self.patience.as_secs();
+                let seconds = PATIENCE.as_secs();
                 let trouble = self.troubles.entry(step.address().to_owned()).or_default();
                 trouble.hangs = Some(working);
                 trouble.tell(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use inotify::{Inotify, WatchDescriptor, WatchMask};
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
 
 use crate::machine::{Fault, Machine, Written};
 use crate::tree::{Tree, names};
@@ -121,7 +121,8 @@ fn follow(
         if stopping.load(Ordering::SeqCst) {
             return Ok(());
         }
-        for event in events {
+        // A file that is removed ends its watch, which is an event, too; what lies there now may be something else.
+        for event in events.filter(|event| event.mask.contains(EventMask::CLOSE_WRITE)) {
             let Some((path, Some(written))) = watched.get(&event.wd) else {
                 continue;
             };
