@@ -10,7 +10,7 @@
 //! 1. [`args`], [`run`]: flags, client, watches, plain port;
 //! 2. [`lease`]: which replica acts;
 //! 3. [`reconcile`]: the loop of look, plan, write;
-//! 4. [`store`], [`install`]: what stands in the cluster, and writing it;
+//! 4. [`store`], [`install`]: what stands in the cluster, and writing it; [`owner`]: for whom;
 //! 5. [`plan`]: pure, the next step; [`authorities`], [`issue`], [`certificate`]: what it is made of;
 //! 6. [`metrics`], [`names`]: what others see, and the strings shared with them.
 
@@ -22,6 +22,7 @@ pub mod issue;
 pub mod lease;
 pub mod metrics;
 pub mod names;
+pub mod owner;
 pub mod plan;
 pub mod reconcile;
 pub mod run;

@@ -14,6 +14,7 @@ use crate::install::{Configurations, bundles};
 use crate::issue::IssueError;
 use crate::lease::Candidate;
 use crate::metrics::Metrics;
+use crate::owner::Owner;
 use crate::plan::{Plan, Settings, Step, Write, carry_out, plan};
 use crate::store::Store;
 
@@ -37,6 +38,8 @@ pub struct Reconciler {
     pub configurations: Configurations,
     /// Lifetimes and names.
     pub settings: Settings,
+    /// Whom all of it belongs to.
+    pub owner: Option<Owner>,
     /// Our side of the Lease.
     pub candidate: Candidate,
     /// What Prometheus sees.
@@ -57,9 +60,9 @@ enum Failure {
     #[error("no rest after {MOST_STEPS} steps, somebody else changes the same objects")]
     Restless,
     #[error(
-        "the CA's Secret is removed as soon as it is made: if our Deployment is gone, the garbage collector does it"
+        "our Deployment {0} is gone, and what is made for it would be removed at once; this pod goes, too"
     )]
-    Removed,
+    Orphaned(String),
 }
 
 /// What came of one look.
@@ -67,9 +70,7 @@ enum Looked {
     /// Nothing is to be done until then.
     Rests(Timestamp),
     /// Something was done.
-    Did(Step),
-    /// Objects got their owner.
-    Adopted,
+    Did,
 }
 
 impl Reconciler {
@@ -154,37 +155,36 @@ impl Reconciler {
     }
 
     async fn settle(&self) -> Result<Timestamp, Failure> {
-        let mut has_founded = false;
         for _ in 0..MOST_STEPS {
-            match timeout(STEP_DEADLINE, self.step(has_founded)).await?? {
+            match timeout(STEP_DEADLINE, self.step()).await?? {
                 Looked::Rests(until) => return Ok(until),
-                Looked::Did(step) => has_founded |= step == Step::Found,
-                Looked::Adopted => {}
+                Looked::Did => {}
             }
         }
         Err(Failure::Restless)
     }
 
-    /// One look and one step. Each CA that is founded leaves one in the `caBundle` that is still trusted, and those count
-    /// against rotations; so a second one in a row has to wait.
-    async fn step(&self, has_founded: bool) -> Result<Looked, Failure> {
+    /// One look and one step.
+    async fn step(&self) -> Result<Looked, Failure> {
         let stored = self.store.read().await?;
         let configurations = self.configurations.read().await?;
         let seen = stored.observed(configurations.iter().flat_map(bundles).collect());
         self.metrics.show(&seen);
         let now = Timestamp::now();
         let step = match plan(&seen, &self.settings, now) {
-            Plan::Now(Step::Found) if has_founded => return Err(Failure::Removed),
             Plan::Now(step) => step,
             Plan::IdleUntil(until) => {
                 let has_adopted = self.store.adopt(stored).await?;
                 return Ok(if has_adopted {
-                    Looked::Adopted
+                    Looked::Did
                 } else {
                     Looked::Rests(until)
                 });
             }
         };
+        if step == Step::Found {
+            self.belongs_to_somebody().await?;
+        }
         match carry_out(step, &seen, &self.settings, now)? {
             Some(Write::Authorities(authorities)) => {
                 self.store
@@ -205,7 +205,19 @@ impl Reconciler {
         }
         tracing::info!(?step, "done");
         self.metrics.stepped(step);
-        Ok(Looked::Did(step))
+        Ok(Looked::Did)
+    }
+
+    /// Each CA that is founded leaves one in the `caBundle` that is still trusted, and those count against rotations. The
+    /// last pod of an installation that was removed would found one after another while the garbage collector removes them.
+    async fn belongs_to_somebody(&self) -> Result<(), Failure> {
+        let Some(owner) = &self.owner else {
+            return Ok(());
+        };
+        if owner.lives().await? {
+            return Ok(());
+        }
+        Err(Failure::Orphaned(owner.reference.name.clone()))
     }
 }
 
@@ -226,16 +238,4 @@ fn wait(now: Timestamp, until: Timestamp) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_until_just_after_the_date_but_never_long() {
-        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let in_seconds = |seconds| now + SignedDuration::from_secs(seconds);
-        assert_eq!(wait(now, in_seconds(2)), Duration::from_millis(2050));
-        assert_eq!(wait(now, in_seconds(86_400)), RESYNC);
-        assert_eq!(wait(now, in_seconds(-9)), PAUSE.0);
-        assert_eq!(wait(now, Timestamp::MAX), RESYNC);
-    }
-}
+mod tests;

@@ -3,9 +3,7 @@
 use anyhow::Context;
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
@@ -20,6 +18,7 @@ use crate::args::Args;
 use crate::install::Configurations;
 use crate::lease::Candidate;
 use crate::metrics::{self, Metrics};
+use crate::owner::Owner;
 use crate::reconcile::Reconciler;
 use crate::store::Store;
 
@@ -52,7 +51,11 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
         .await
         .context("no cluster to talk to")?;
     let work = async {
-        let owner = owner(&client, &args).await?;
+        let owner = match &args.owner {
+            Some(name) => Some(Owner::find(&client, &args.namespace, name).await?),
+            None => None,
+        };
+        let reference = owner.as_ref().map(|owner| owner.reference.clone());
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &args.namespace);
         let changes = changes(&client, &args);
         let leases = Api::namespaced(client.clone(), &args.namespace);
@@ -61,14 +64,15 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
                 secrets,
                 serving: args.secret.clone(),
                 authorities: args.ca_secret.clone(),
-                owner: owner.clone(),
+                owner: reference.clone(),
             },
             configurations: Configurations {
                 api: Api::all(client.clone()),
                 names: args.webhook_configuration.clone(),
             },
             settings,
-            candidate: Candidate::new(leases, args.lease.clone(), args.identity.clone(), owner),
+            candidate: Candidate::new(leases, args.lease.clone(), args.identity.clone(), reference),
+            owner,
             metrics,
             ready: condition,
         };
@@ -111,27 +115,4 @@ where
             }
             std::future::ready(event.is_ok().then_some(()))
         })
-}
-
-/// The Deployment that our objects belong to. Deleting it lets the garbage collector remove them;
-/// one that we write while it is being deleted goes too, since its owner's uid is gone.
-async fn owner(client: &Client, args: &Args) -> anyhow::Result<Option<OwnerReference>> {
-    let Some(name) = &args.owner else {
-        return Ok(None);
-    };
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &args.namespace);
-    let deployment = deployments
-        .get(name)
-        .await
-        .with_context(|| format!("--owner {name}"))?;
-    Ok(Some(OwnerReference {
-        api_version: Deployment::api_version(&()).into_owned(),
-        kind: Deployment::kind(&()).into_owned(),
-        name: name.clone(),
-        uid: deployment
-            .metadata
-            .uid
-            .context("a Deployment without uid")?,
-        ..OwnerReference::default()
-    }))
 }
