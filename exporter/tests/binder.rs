@@ -84,7 +84,7 @@ impl Stage {
     /// The kernel was asked for a driver; it answers in its own time.
     fn becomes(&self, driver: Option<&str>) -> bool {
         let wait = std::time::Duration::from_millis(10);
-        (0..200).any(|_| {
+        (0..2000).any(|_| {
             std::thread::sleep(wait);
             self.driver(VF).as_deref() == driver
         })

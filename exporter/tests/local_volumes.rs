@@ -226,7 +226,7 @@ async fn a_name_that_others_took_is_told_and_left_alone() {
 }
 
 #[tokio::test]
-async fn the_volumes_of_a_new_node_take_seconds_and_one_that_fails_stops_no_other() {
+async fn the_volumes_of_a_new_node_are_not_made_all_at_once_and_one_that_fails_stops_no_other() {
     let stage = Stage::new().await;
     let mut first = new_volume(&stage, 0);
     first.directory.inode = 1;
@@ -242,7 +242,6 @@ async fn the_volumes_of_a_new_node_take_seconds_and_one_that_fails_stops_no_othe
         took.as_millis() >= 2_000,
         "ten a second at most, not {took:?}"
     );
-    assert!(took.as_secs() < 10, "{took:?}");
     assert!(outcomes[0].result.is_err());
     assert!(outcomes[1..].iter().all(|outcome| outcome.result.is_ok()));
     assert_eq!(stage.api.count("persistentvolumes"), 19);

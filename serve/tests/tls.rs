@@ -175,9 +175,9 @@ async fn header_that_never_ends_is_ended() {
 
 #[tokio::test]
 async fn connection_between_two_requests_is_kept_for_longer_than_a_handshake_takes() {
-    let (running, identity) = start_ready(app(), &["--handshake-timeout=0.1"]).await;
+    let (running, identity) = start_ready(app(), &["--handshake-timeout=1"]).await;
     let mut stream = running.connect(&identity).await.unwrap();
     get_and_keep(&mut stream, "/", "hello").await;
-    sleep(Duration::from_millis(400)).await;
+    sleep(Duration::from_millis(2500)).await;
     get_and_keep(&mut stream, "/", "hello").await;
 }

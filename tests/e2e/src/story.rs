@@ -19,7 +19,7 @@ use crate::wait::{self, Look};
 use crate::{kind, seen, vmberth, volumes};
 
 /// Longest time of one story; each wait in it has its own, shorter one.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1200);
 
 /// A story that nobody else may be told beside takes it alone.
 static STAGE: RwLock<()> = RwLock::const_new(());

@@ -8,6 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::wait::NEIGHBOURS;
+
 /// One run of a tool; ended when it is dropped.
 #[derive(Debug)]
 pub struct Tool {
@@ -88,7 +90,7 @@ impl Tool {
             pipe.shutdown().await
         };
         let run = async { futures::join!(feed, child.wait_with_output()).1 };
-        let output = timeout(self.limit, run).await;
+        let output = timeout(self.limit.saturating_mul(NEIGHBOURS), run).await;
         let output =
             output.with_context(|| format!("`{}` not done after {:?}", self.line, self.limit))?;
         output.with_context(|| format!("`{}`", self.line))

@@ -8,6 +8,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 /// How often is looked.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// Limits are for a machine that does nothing else. One with neighbours may take so many times as long.
+pub const NEIGHBOURS: u32 = 2;
+
 /// What one look gave.
 #[derive(Debug)]
 pub enum Look<T> {
@@ -24,7 +27,7 @@ impl<T> Look<T> {
     }
 }
 
-/// Looks until it is there.
+/// Looks until it is there, for `limit`, [`NEIGHBOURS`] allowed for.
 ///
 /// # Errors
 /// What was waited for, how long, and what was seen last; at once if looking itself fails.
@@ -33,6 +36,7 @@ pub async fn until<T>(
     limit: Duration,
     mut look: impl AsyncFnMut() -> Result<Look<T>>,
 ) -> Result<T> {
+    let limit = limit.saturating_mul(NEIGHBOURS);
     let start = Instant::now();
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

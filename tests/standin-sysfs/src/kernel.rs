@@ -149,7 +149,7 @@ mod tests {
     const PF: &str = "sys/bus/pci/devices/0000:3b:00.0";
 
     fn becomes(mut holds: impl FnMut() -> bool) -> bool {
-        (0..200).any(|_| {
+        (0..2000).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
             holds()
         })
