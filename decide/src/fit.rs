@@ -1,3 +1,97 @@
-//! Whether a node can hold a VM: one file for each thing that a VM needs of a node.
+//! Whether a node can hold a VM: one file for each kind of thing that a VM needs of a node.
+//!
+//! All of it on one node, at every stage: a disk must never be tied to a node on which its VM could never run. What
+//! kube-scheduler knows by itself (CPUs, memory, taints) is left to it.
 
+pub mod counted;
 pub mod volumes;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use counted::{Counted, NotEnough, Supply, VmName, When, enough};
+use volumes::{ClaimDemand, FileSystemOffer, FreeVolume, Matching, VolumeMisfit, matching};
+
+/// What a VM needs of one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// The VM, so that what is kept for it is free to it; `None` of a disk whose VM does not exist yet.
+    pub vm: Option<VmName>,
+    /// Its claims that have no volume yet, those of later pods among them: a volume that is free now is the only one that is
+    /// sure to be.
+    pub claims: Vec<ClaimDemand>,
+    /// What is counted: how much, and when.
+    pub counted: BTreeMap<Counted, (u64, When)>,
+}
+
+/// What one node has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Free and healthy volumes.
+    pub volumes: Vec<FreeVolume>,
+    /// The file systems behind them.
+    pub file_systems: Vec<FileSystemOffer>,
+    /// What is counted.
+    pub counted: BTreeMap<Counted, Supply>,
+}
+
+/// How a demand fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// A volume for each claim.
+    pub matching: Matching,
+    /// What is needed later is free now, too.
+    pub all_free_now: bool,
+}
+
+/// Why a node can't hold a VM.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Misfit {
+    /// Its volumes.
+    Volumes(VolumeMisfit),
+    /// Something that is counted.
+    NotEnough(NotEnough),
+}
+
+/// Fits a demand into an offer.
+///
+/// # Errors
+/// Everything that is missing; never empty.
+pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
+    let vm = demand.vm.as_ref();
+    let supply = |of: &Counted| offer.counted.get(of);
+    let counted = demand.counted.iter();
+    let mut misfits: Vec<Misfit> = counted
+        .filter_map(|(of, (needs, when))| enough(of, *needs, *when, supply(of), vm).err())
+        .map(Misfit::NotEnough)
+        .collect();
+    match matching(&demand.claims, &offer.volumes, &offer.file_systems) {
+        Ok(matching) if misfits.is_empty() => {
+            let mut counted = demand.counted.iter();
+            let is_free = |(of, (needs, _)): (&Counted, &(u64, When))| {
+                supply(of).map_or(0, |supply| supply.free_for(vm)) >= *needs
+            };
+            Ok(Fit {
+                matching,
+                all_free_now: counted.all(is_free),
+            })
+        }
+        Ok(_) => Err(misfits),
+        Err(misfit) => {
+            misfits.insert(0, Misfit::Volumes(misfit));
+            Err(misfits)
+        }
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Volumes(misfit) => misfit.fmt(f),
+            Self::NotEnough(misfit) => misfit.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! What is counted and not told apart: virtual functions of a resource, huge pages of a size.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::pages::PageSize;
+
+/// A thing that is counted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counted {
+    /// Virtual functions behind this resource.
+    Vfs(Arc<str>),
+    /// Huge pages of this size; counted in pages.
+    Pages(PageSize),
+}
+
+/// Namespace and name of a VM.
+pub type VmName = (Arc<str>, Arc<str>);
+
+/// What a node has of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Supply {
+    /// All.
+    pub total: u64,
+    /// What no VM can have, whoever is gone: unhealthy, not bound to vfio-pci, not advertised.
+    pub unusable: u64,
+    /// What pods have.
+    pub allocated: u64,
+    /// What is kept for VMs whose disks lie here and whose pods are still to come.
+    pub held: BTreeMap<VmName, u64>,
+}
+
+/// When something is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    /// By the pod that is to be placed: it must be free.
+    Now,
+    /// By a later pod of the VM: it must be possible. Who has it now may be gone by then.
+    Later,
+}
+
+/// Why there is not enough.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotEnough {
+    /// Of what.
+    pub of: Counted,
+    /// How much is needed.
+    pub needs: u64,
+    /// When.
+    pub when: When,
+    /// How much is free.
+    pub free: u64,
+    /// All.
+    pub total: u64,
+    /// What no VM can have.
+    pub unusable: u64,
+    /// What pods have.
+    pub allocated: u64,
+    /// For whom the rest is kept, and how much in all.
+    pub held: Option<(VmName, u64)>,
+}
+
+impl Supply {
+    /// What this VM could have now: what is kept for itself is free to it.
+    #[must_use]
+    pub fn free_for(&self, vm: Option<&VmName>) -> u64 {
+        let others = self.held.iter().filter(|(holder, _)| Some(*holder) != vm);
+        let held = others.fold(0, |sum: u64, (_, amount)| sum.saturating_add(*amount));
+        self.usable()
+            .saturating_sub(self.allocated)
+            .saturating_sub(held)
+    }
+
+    /// What a VM could have if it was alone on the node.
+    #[must_use]
+    pub fn usable(&self) -> u64 {
+        self.total.saturating_sub(self.unusable)
+    }
+}
+
+/// Whether there is enough for this VM.
+///
+/// # Errors
+/// How much there is, and who has the rest.
+pub fn enough(
+    of: &Counted,
+    needs: u64,
+    when: When,
+    supply: Option<&Supply>,
+    vm: Option<&VmName>,
+) -> Result<(), NotEnough> {
+    let nothing = Supply::default();
+    let supply = supply.unwrap_or(&nothing);
+    let there = match when {
+        When::Now => supply.free_for(vm),
+        When::Later => supply.usable(),
+    };
+    if needs <= there {
+        return Ok(());
+    }
+    let others = supply.held.iter().filter(|(holder, _)| Some(*holder) != vm);
+    let held = others.fold(None, |all: Option<(VmName, u64)>, (holder, amount)| {
+        let (first, sum) = all.unwrap_or_else(|| (holder.clone(), 0));
+        Some((first, sum.saturating_add(*amount)))
+    });
+    Err(NotEnough {
+        of: of.clone(),
+        needs,
+        when,
+        free: supply.free_for(vm),
+        total: supply.total,
+        unusable: supply.unusable,
+        allocated: supply.allocated,
+        held,
+    })
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vfs(resource) => write!(f, "VFs {resource}"),
+            Self::Pages(size) => write!(f, "huge pages of {size}"),
+        }
+    }
+}
+
+impl fmt::Display for NotEnough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.when {
+            When::Now => "needs",
+            When::Later => "will need",
+        };
+        let Self { needs, of, .. } = self;
+        write!(
+            f,
+            "{verb} {needs} {of}: {} free of {}",
+            self.free, self.total
+        )?;
+        for (amount, what) in [(self.allocated, "allocated"), (self.unusable, "unusable")] {
+            if amount > 0 {
+                write!(f, ", {amount} {what}")?;
+            }
+        }
+        if let Some(((namespace, name), amount)) = &self.held {
+            write!(f, ", {amount} held for {namespace}/{name}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESOURCE: &str = "intel.com/intel_sriov_vm";
+
+    fn vm(name: &str) -> VmName {
+        ("default".into(), name.into())
+    }
+
+    fn vfs(needs: u64, when: When, supply: &Supply, of: &str) -> Result<(), String> {
+        let counted = Counted::Vfs(RESOURCE.into());
+        enough(&counted, needs, when, Some(supply), Some(&vm(of))).map_err(|it| it.to_string())
+    }
+
+    fn supply() -> Supply {
+        Supply {
+            total: 8,
+            unusable: 2,
+            allocated: 4,
+            held: [(vm("vm7"), 1)].into(),
+        }
+    }
+
+    #[test]
+    fn refusal_has_all_numbers() {
+        assert_eq!(
+            vfs(2, When::Now, &supply(), "vm1").unwrap_err(),
+            "needs 2 VFs intel.com/intel_sriov_vm: 1 free of 8, 4 allocated, 2 unusable, 1 held for default/vm7"
+        );
+        let pages = Counted::Pages(PageSize::Gi1);
+        let error = enough(&pages, 4, When::Later, None, None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "will need 4 huge pages of 1Gi: 0 free of 0"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_for_a_vm_is_free_to_it() {
+        assert_eq!(vfs(1, When::Now, &supply(), "vm1"), Ok(()));
+        assert_eq!(vfs(2, When::Now, &supply(), "vm7"), Ok(()));
+        assert!(vfs(3, When::Now, &supply(), "vm7").is_err());
+    }
+
+    #[test]
+    fn what_is_needed_later_may_be_had_by_others_now() {
+        assert_eq!(vfs(6, When::Later, &supply(), "vm1"), Ok(()));
+        assert!(vfs(7, When::Later, &supply(), "vm1").is_err());
+    }
+
+    #[test]
+    fn more_promises_than_there_is_are_no_panic() {
+        let supply = Supply {
+            allocated: u64::MAX,
+            ..supply()
+        };
+        assert_eq!(supply.free_for(None), 0);
+    }
+}
