@@ -18,7 +18,7 @@ names="webhook certs exporter"
 most_bytes=$((20 * 1024 * 1024))
 archives=${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}
 # What the binaries are made of; a change elsewhere needs no new tag.
-sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve webhook certs exporter images"
+sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve cluster webhook certs exporter images"
 
 say() { echo "images: $*" >&2; }
 fail() { say "$*"; exit 1; }

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client};
 use tokio::time::Instant;
+use vmberth_cluster::objects::Pod;
 use vmberth_decide::node::Assessment;
 use vmberth_decide::node::cluster::Cluster;
 use vmberth_decide::node::config::Config;

@@ -5,11 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::Client;
 use kube::api::PostParams;
-use kube::{Api, Client};
+use serde_json::{Value, json};
+use vmberth_cluster::objects::Event;
+use vmberth_cluster::write::create;
 use vmberth_decide::node::assess::Advice;
 use vmberth_decide::node::cluster::Node;
 
@@ -34,9 +35,8 @@ const BURST: usize = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Writes the Events of one node.
-#[derive(Debug)]
 pub struct Events {
-    events: Api<Event>,
+    client: Client,
     metrics: Metrics,
     /// Since when there is each advice.
     lasting: BTreeMap<Advice, Timestamp>,
@@ -48,12 +48,20 @@ pub struct Events {
     failure: String,
 }
 
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events")
+            .field("told", &self.told)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Events {
     /// Nothing was told yet.
     #[must_use]
     pub fn new(client: Client, metrics: Metrics) -> Self {
         Self {
-            events: Api::namespaced(client, NAMESPACE),
+            client,
             metrics,
             lasting: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -141,7 +149,8 @@ impl Events {
             ..PostParams::default()
         };
         let event = event(node, advice, now);
-        match tokio::time::timeout(DEADLINE, self.events.create(&params, &event)).await {
+        let made = create::<Event>(&self.client, Some(NAMESPACE), &event, &params);
+        match tokio::time::timeout(DEADLINE, made).await {
             Ok(Ok(_)) => Ok(()),
             // Told within this hour, before the agent was started again.
             Ok(Err(kube::Error::Api(status))) if status.is_already_exists() => Ok(()),
@@ -152,33 +161,31 @@ impl Events {
 }
 
 /// One name for the same advice within the same hour, so that an agent that starts again and again tells it once.
-fn event(node: &Node, advice: &Advice, now: Timestamp) -> Event {
+fn event(node: &Node, advice: &Advice, now: Timestamp) -> Value {
     let hour = now.as_second().div_euclid(AGAIN.as_secs());
     let mut hasher = DefaultHasher::new();
     (&node.uid, advice.reason, &advice.message, hour).hash(&mut hasher);
-    let regarding = ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("Node".to_owned()),
-        name: Some(node.name.clone()),
-        uid: Some(node.uid.clone()),
-        ..ObjectReference::default()
-    };
-    Event {
-        metadata: ObjectMeta {
-            name: Some(format!("{}.{:016x}", node.name, hasher.finish())),
-            namespace: Some(NAMESPACE.to_owned()),
-            ..ObjectMeta::default()
+    json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {
+            "name": format!("{}.{:016x}", node.name, hasher.finish()),
+            "namespace": NAMESPACE,
         },
-        action: Some("Assess".to_owned()),
-        event_time: Some(MicroTime(now)),
-        note: Some(cut(&advice.message)),
-        reason: Some(advice.reason.to_owned()),
-        regarding: Some(regarding),
-        reporting_controller: Some(CONTROLLER.to_owned()),
-        reporting_instance: Some(node.name.chars().take(128).collect()),
-        type_: Some("Warning".to_owned()),
-        ..Event::default()
-    }
+        "action": "Assess",
+        "eventTime": MicroTime(now),
+        "note": cut(&advice.message),
+        "reason": advice.reason,
+        "regarding": {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "name": node.name,
+            "uid": node.uid,
+        },
+        "reportingController": CONTROLLER,
+        "reportingInstance": node.name.chars().take(128).collect::<String>(),
+        "type": "Warning",
+    })
 }
 
 /// At most as long as a note may be, and whole characters.

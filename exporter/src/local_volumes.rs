@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
+use vmberth_cluster::objects::PersistentVolume;
 use vmberth_decide::node::facts::Device;
 use vmberth_decide::node::local_volumes::{Action, DirectoryId, Mend};
 use vmberth_serve::shutdown::Shutdown;

@@ -14,13 +14,13 @@ use prometheus::core::Collector;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
+use vmberth_cluster::{AllWatches, WatchMetrics};
 use vmberth_decide::node::Assessment;
 use vmberth_serve::metrics::register_all;
 
 use assessment::NodeCollector;
-use handles::AllWatches;
 
-pub use handles::{Object, Outcome, WatchMetrics};
+pub use handles::{Object, Outcome};
 
 /// Prefix of every metric of this binary.
 pub const PREFIX: &str = "vmberth_exporter";
@@ -96,7 +96,7 @@ impl Metrics {
                 "inventory_served",
                 "0 if the API server does not know the kind NodeInventory: its CustomResourceDefinition is missing.",
             )?,
-            watches: AllWatches::new()?,
+            watches: AllWatches::new(PREFIX)?,
         };
         metrics.inventory_served.set(1);
         register_all(registry, metrics.collectors())?;
@@ -106,7 +106,7 @@ impl Metrics {
     /// Every metric of the agent; the page in docs is compared with it.
     #[must_use]
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        vec![
+        let own: [Box<dyn Collector>; 10] = [
             Box::new(self.node.clone()),
             Box::new(self.last_good_scan.clone()),
             Box::new(self.scan.clone()),
@@ -117,9 +117,8 @@ impl Metrics {
             Box::new(self.config_valid.clone()),
             Box::new(self.config_loaded.clone()),
             Box::new(self.inventory_served.clone()),
-            Box::new(self.watches.failing.clone()),
-            Box::new(self.watches.interruptions.clone()),
-        ]
+        ];
+        own.into_iter().chain(self.watches.collectors()).collect()
     }
 
     /// Shows this assessment from now on, and nothing of the one before.

@@ -7,28 +7,24 @@
 mod state;
 mod translate;
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::http::Request;
-use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1 as core;
-use kube::client::Body;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
-use kube::{Api, Client, Config, Resource, ResourceExt};
+use kube::runtime::watcher;
+use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
+use vmberth_cluster::objects::{Node, PersistentVolume, Pod};
+use vmberth_cluster::{Change, Key, WatchMetrics, for_ever, heard_by};
 use vmberth_decide::names;
 use vmberth_decide::node::cluster;
 use vmberth_serve::ready::{Condition, Ready};
 
-use crate::metrics::{Metrics, WatchMetrics};
+use crate::metrics::Metrics;
 
 pub use state::ClusterState;
-use state::{Key, Known, Table};
+use state::{Known, Table};
 pub(crate) use translate::claims_of;
 
 /// Objects of one page of a list: of the volumes without our label, few are of this node, and only a page at a time is in
@@ -63,7 +59,6 @@ pub struct Watches {
 /// Where what one watch sees goes.
 #[derive(Debug)]
 struct Sink {
-    resource: &'static str,
     /// Of a table that two watches write, this one's part: it stands in the keys, in place of a namespace, so that neither
     /// takes away what the other one says.
     part: Option<&'static str>,
@@ -79,17 +74,17 @@ struct Kept<K, V> {
     value: fn(&K, &ClusterState) -> Option<V>,
 }
 
-const NODES: Kept<core::Node, cluster::Node> = Kept {
+const NODES: Kept<Node, cluster::Node> = Kept {
     table: |known| &mut known.nodes,
     value: |node, _| Some(translate::node(node)),
 };
 
-const PODS: Kept<core::Pod, cluster::Pod> = Kept {
+const PODS: Kept<Pod, cluster::Pod> = Kept {
     table: |known| &mut known.pods,
     value: |pod, _| Some(translate::pod(pod)),
 };
 
-const VOLUMES: Kept<core::PersistentVolume, cluster::PersistentVolume> = Kept {
+const VOLUMES: Kept<PersistentVolume, cluster::PersistentVolume> = Kept {
     table: |known| &mut known.volumes,
     value: |volume, state| {
         let volume = translate::volume(volume);
@@ -102,7 +97,6 @@ impl Watches {
     #[must_use]
     pub fn new(state: &Arc<ClusterState>, ready: &Ready, metrics: &Metrics) -> Self {
         let sink = |resource, part| Sink {
-            resource,
             part,
             state: Arc::clone(state),
             listed: ready.condition(resource),
@@ -127,17 +121,17 @@ impl Watches {
     }
 
     async fn follow_node(&self, client: &Client) {
-        let api: Api<core::Node> = Api::all(heard_by(client, &self.node.metrics));
+        let api: Api<Node> = Api::all(heard_by(client, &self.node.metrics));
         let ours = format!("metadata.name={}", self.node.state.node_name());
-        let events = watch(api, watcher::Config::default().fields(&ours)).default_backoff();
-        follow(events, &NODES, &self.node).await;
+        let config = watcher::Config::default().fields(&ours);
+        self.node.follow(api, config, &NODES).await;
     }
 
     async fn follow_pods(&self, client: &Client) {
-        let api: Api<core::Pod> = Api::all(heard_by(client, &self.pods.metrics));
+        let api: Api<Pod> = Api::all(heard_by(client, &self.pods.metrics));
         let ours = format!("spec.nodeName={}", self.pods.state.node_name());
         let config = watcher::Config::default().fields(&ours).page_size(PAGE);
-        follow(watch(api, config).default_backoff(), &PODS, &self.pods).await;
+        self.pods.follow(api, config, &PODS).await;
     }
 
     /// Those with our label, whatever their hostname.
@@ -148,16 +142,16 @@ impl Watches {
             self.own.listed.set(true);
             return;
         }
-        let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.own.metrics));
+        let api: Api<PersistentVolume> = Api::all(heard_by(client, &self.own.metrics));
         let ours = format!("{}={node}", names::NODE_LABEL);
         let config = watcher::Config::default().labels(&ours).page_size(PAGE);
-        follow(watch(api, config).default_backoff(), &VOLUMES, &self.own).await;
+        self.own.follow(api, config, &VOLUMES).await;
     }
 
     /// Which volumes of others are of this node depends on its hostname: with another one, they are listed again. Those
     /// of other agents are among them: a node that was given another name has volumes of the old one in its directories.
     async fn follow_others(&self, client: &Client) {
-        let api: Api<core::PersistentVolume> = Api::all(heard_by(client, &self.others.metrics));
+        let api: Api<PersistentVolume> = Api::all(heard_by(client, &self.others.metrics));
         let mut hostname = self.others.state.hostname();
         // A list without the hostname would miss volumes, and say that it is complete.
         while hostname.borrow_and_update().is_none() {
@@ -179,82 +173,13 @@ impl Watches {
             String::new()
         };
         loop {
-            let config = watcher::Config::default().labels(&not_ours);
-            let events = watch(api.clone(), config.page_size(PAGE)).default_backoff();
+            let config = watcher::Config::default().labels(&not_ours).page_size(PAGE);
             tokio::select! {
-                () = follow(events, &VOLUMES, &self.others) => {}
+                () = self.others.follow(api.clone(), config, &VOLUMES) => {}
                 _ = hostname.changed() => {
                     // What is known is of the old one: nothing is made of it.
                     self.others.listed.set(false);
                     tracing::info!("the node's hostname changed; volumes are listed again");
-                }
-            }
-        }
-    }
-}
-
-/// The same client, whose good answers are counted as signs of life: of a watch in which nothing happens, nothing else
-/// is heard.
-fn heard_by(client: &Client, metrics: &WatchMetrics) -> Client {
-    let (inner, metrics) = (client.clone(), metrics.clone());
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let (inner, metrics) = (inner.clone(), metrics.clone());
-        async move {
-            let answer = inner.send(request).await;
-            if answer.as_ref().is_ok_and(|it| it.status().is_success()) {
-                metrics.answered();
-            }
-            answer
-        }
-    });
-    Client::new(service, client.default_namespace())
-}
-
-/// Brings every event into the table, for ever.
-async fn follow<K, V>(
-    events: impl Stream<Item = watcher::Result<Event<K>>>,
-    kept: &Kept<K, V>,
-    sink: &Sink,
-) where
-    K: Resource + Clone + Debug + DeserializeOwned,
-    V: PartialEq,
-{
-    let mut fresh = BTreeMap::new();
-    let mut told = String::new();
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Init) => fresh = BTreeMap::new(),
-            Ok(Event::InitApply(object)) => {
-                if let Some(value) = (kept.value)(&object, &sink.state) {
-                    fresh.insert(sink.key_of(&object), value);
-                }
-            }
-            Ok(Event::InitDone) => {
-                let fresh = std::mem::take(&mut fresh);
-                sink.state
-                    .change(|known| replace((kept.table)(known), fresh, sink.part));
-                sink.listed.set(true);
-                told.clear();
-            }
-            Ok(Event::Apply(object)) => {
-                let value = (kept.value)(&object, &sink.state);
-                let key = sink.key_of(&object);
-                let set = |known: &mut Known| set((kept.table)(known), key, value);
-                sink.state.change(set);
-            }
-            Ok(Event::Delete(object)) => {
-                let key = sink.key_of(&object);
-                let set = |known: &mut Known| set((kept.table)(known), key, None);
-                sink.state.change(set);
-            }
-            Err(error) => {
-                sink.metrics.interrupted();
-                let text = error.to_string();
-                if told != text {
-                    let resource = sink.resource;
-                    tracing::warn!(resource, error = text, "watch interrupted; tried again");
-                    told = text;
                 }
             }
         }
@@ -286,10 +211,38 @@ fn set<V: PartialEq>(table: &mut Table<V>, key: Key, value: Option<V>) -> bool {
 }
 
 impl Sink {
-    fn key_of(&self, object: &impl ResourceExt) -> Key {
-        let part = self.part.map(str::to_owned);
-        let first = part.or_else(|| object.namespace()).unwrap_or_default();
-        (first, object.name_any())
+    async fn follow<K, V>(&self, api: Api<K>, config: watcher::Config, kept: &Kept<K, V>)
+    where
+        K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+        V: PartialEq,
+    {
+        let keep = |object: &K| (kept.value)(object, &self.state);
+        let tell = |change| self.hear(kept, change);
+        for_ever(api, config, &self.metrics, keep, tell).await;
+    }
+
+    fn hear<K, V: PartialEq>(&self, kept: &Kept<K, V>, change: Change<V>) {
+        match change {
+            Change::All(all) => {
+                let fresh = all
+                    .into_iter()
+                    .map(|(key, value)| (self.key_of(key), value))
+                    .collect();
+                self.state
+                    .change(|known| replace((kept.table)(known), fresh, self.part));
+                self.listed.set(true);
+            }
+            Change::Unserved => self.metrics.interrupted(),
+            Change::One(key, value) => {
+                let key = self.key_of(key);
+                self.state
+                    .change(|known| set((kept.table)(known), key, value));
+            }
+        }
+    }
+
+    fn key_of(&self, (namespace, name): Key) -> Key {
+        (self.part.map_or(namespace, str::to_owned), name)
     }
 }
 

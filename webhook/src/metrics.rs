@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use vmberth_cluster::{AllWatches, WatchMetrics};
 use vmberth_decide::subject::{Kind, Operation};
 use vmberth_serve::metrics::register_all;
 
@@ -20,15 +19,7 @@ pub struct Metrics {
     rejected_bodies: IntCounterVec,
     policy_valid: IntGauge,
     policy_loads: IntCounter,
-    watch_failing: IntGaugeVec,
-    watch_interruptions: IntCounterVec,
-}
-
-/// Handles of one watch.
-#[derive(Debug, Clone)]
-pub struct WatchMetrics {
-    failing: IntGauge,
-    interruptions: IntCounter,
+    watches: AllWatches,
 }
 
 /// How a review ended.
@@ -105,18 +96,7 @@ impl Metrics {
                 name("policy_loads_total"),
                 "Policies that came into force, the one at start included.",
             )?,
-            watch_failing: IntGaugeVec::new(
-                Opts::new(
-                    name("watch_failing"),
-                    "1 from an interruption of a watch until the API server answers it again; what is known gets old.",
-                ),
-                &["resource"],
-            )?,
-            watch_interruptions: counters(
-                "watch_interruptions_total",
-                "Interruptions of a watch, and attempts to begin it again that failed.",
-                &["resource"],
-            )?,
+            watches: AllWatches::new(PREFIX)?,
         };
         register_all(registry, metrics.collectors())?;
         Ok(metrics)
@@ -125,15 +105,14 @@ impl Metrics {
     /// Every metric of reviews; the page in docs is compared with it.
     #[must_use]
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        vec![
+        let own: [Box<dyn Collector>; 5] = [
             Box::new(self.admissions.clone()),
             Box::new(self.duration.clone()),
             Box::new(self.rejected_bodies.clone()),
             Box::new(self.policy_valid.clone()),
             Box::new(self.policy_loads.clone()),
-            Box::new(self.watch_failing.clone()),
-            Box::new(self.watch_interruptions.clone()),
-        ]
+        ];
+        own.into_iter().chain(self.watches.collectors()).collect()
     }
 
     /// Counts a review.
@@ -164,23 +143,7 @@ impl Metrics {
     /// A watch of this resource begins.
     #[must_use]
     pub fn watch(&self, resource: &'static str) -> WatchMetrics {
-        WatchMetrics {
-            failing: self.watch_failing.with_label_values(&[resource]),
-            interruptions: self.watch_interruptions.with_label_values(&[resource]),
-        }
-    }
-}
-
-impl WatchMetrics {
-    /// The API server gave what was asked for.
-    pub fn answered(&self) {
-        self.failing.set(0);
-    }
-
-    /// It did not, or the connection broke.
-    pub fn interrupted(&self) {
-        self.failing.set(1);
-        self.interruptions.inc();
+        self.watches.of(resource)
     }
 }
 

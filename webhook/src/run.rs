@@ -126,26 +126,18 @@ impl Cluster {
         let config = Config::infer()
             .await
             .context("no cluster to watch; leave out --watch-... and --policy-configmap")?;
+        let client = Client::try_from(config)?;
         let watched = |wanted: bool, resource, condition| {
-            let watch = || {
-                let sink = sink(resource, condition);
-                let client = watch::client(config.clone(), &sink.metrics)?;
-                anyhow::Ok((client, sink))
-            };
-            wanted.then(watch).transpose()
-        };
-        let events = |(namespace, name)| {
-            let client = Client::try_from(config.clone())?;
-            anyhow::Ok(PolicyEvents::new(client, namespace, name))
+            wanted.then(|| (client.clone(), sink(resource, condition)))
         };
         Ok(Self {
             networks: watched(
                 args.watch_networks,
                 "network-attachment-definitions",
                 "networks",
-            )?,
-            claims: watched(args.watch_claims, "persistentvolumeclaims", "claims")?,
-            events: configmap.map(events).transpose()?,
+            ),
+            claims: watched(args.watch_claims, "persistentvolumeclaims", "claims"),
+            events: configmap.map(|(namespace, name)| PolicyEvents::new(client, namespace, name)),
         })
     }
 }

@@ -67,7 +67,8 @@ async fn advice_becomes_an_event_on_the_node() {
         (&body["reason"], &body["type"]),
         (&json!("DevicePluginStale"), &json!("Warning"))
     );
-    assert_eq!(body["series"], Value::Null);
+    let typed: k8s_openapi::api::events::v1::Event = serde_json::from_value(body.clone()).unwrap();
+    assert_eq!(json!(typed), *body, "each field is one that Events have");
 }
 
 /// As while a kubelet, or the device plugin, is started again.

@@ -2,6 +2,8 @@
 //! PersistentVolume.
 
 use kube::api::PostParams;
+use vmberth_cluster::objects::PersistentVolume;
+use vmberth_cluster::write::create;
 use vmberth_decide::node::local_volumes::NewVolume;
 
 use super::{ActionError, Done, Executor, answer, has_code, object};
@@ -16,12 +18,12 @@ impl Executor {
             .await
             .map_err(not_made)?;
         let _held = self.still_empty(held, new).await?;
-        let volumes = self.volumes();
-        let wanted = object::of(new);
-        match answer(volumes.create(&PostParams::default(), &wanted)).await {
+        let (wanted, params) = (object::of(new), PostParams::default());
+        let made = create::<PersistentVolume>(&self.client, None, &wanted, &params);
+        match answer(made).await {
             Ok(_) => Ok(Done::Created),
             Err(ActionError::Api(error)) if has_code(&error, 409) => {
-                let found = answer(volumes.get(&new.name)).await?;
+                let found = answer(self.volumes().get(&new.name)).await?;
                 if object::is_same_offer(&found, new) {
                     Ok(Done::AlreadyThere)
                 } else {

@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{Patch as JsonPatch, PatchOperation, RemoveOperation, TestOperation};
-use k8s_openapi::api::core::v1::{ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use tokio::time::timeout;
+use vmberth_cluster::objects::{PersistentVolume, PersistentVolumeClaim, Pod};
 use vmberth_decide::names;
 use vmberth_decide::node::local_volumes::ReclaimOrder;
 use vmberth_decide::node::reclaim::keeps;
@@ -46,7 +46,7 @@ impl Executor {
         still_released(&volume, &order).map_err(ActionError::Changed)?;
         // `_held` keeps the lock until the offer is made.
         let (_held, wiped) = self.empty(held, &order, shutdown).await?;
-        let offer = Patch::<PersistentVolume>::Json(offer(&volume, &order));
+        let offer = Patch::<()>::Json(offer(&volume, &order));
         answer(
             self.volumes()
                 .patch(&order.name, &PatchParams::default(), &offer),
@@ -164,16 +164,9 @@ fn wipe(held: &Held, proc: &Path, stops: impl Fn() -> bool) -> Result<Wiped, Wip
 
 /// The PersistentVolume is the one of the order, and as free as it was.
 fn still_released(volume: &PersistentVolume, order: &ReclaimOrder) -> Result<(), String> {
-    let claim = volume
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.claim_ref.as_ref());
-    let local = volume.spec.as_ref().and_then(|spec| spec.local.as_ref());
-    let phase = volume
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    let uid = |reference: &ObjectReference| reference.uid.clone().unwrap_or_default();
+    let spec = &volume.spec;
+    let claim = spec.claim_ref.as_ref().map(|claim| claim.uid.as_str());
+    let phase = volume.status.phase.as_str();
     if volume.metadata.uid.as_deref() != Some(order.uid.as_str()) {
         return Err(format!("{} is another PersistentVolume by now", order.name));
     }
@@ -188,18 +181,22 @@ fn still_released(volume: &PersistentVolume, order: &ReclaimOrder) -> Result<(),
     if marks.any(|value| value.is_some_and(keeps)) {
         return Err(format!("{} is kept: {key} says so", order.name));
     }
-    if phase != Some("Released") {
-        let phase = phase.unwrap_or("without a phase");
+    if phase != "Released" {
+        let phase = if phase.is_empty() {
+            "without a phase"
+        } else {
+            phase
+        };
         return Err(format!("{} is {phase} by now, not Released", order.name));
     }
-    if claim.map(uid).as_deref() != Some(order.claim.uid.as_str()) || order.claim.uid.is_empty() {
+    if claim != Some(order.claim.uid.as_str()) || order.claim.uid.is_empty() {
         return Err(format!(
             "{} belongs to another claim than {} by now",
             order.name, order.claim
         ));
     }
-    if local.map(|local| local.path.trim_end_matches('/')) != Some(order.path.trim_end_matches('/'))
-    {
+    let path = spec.local.as_ref().map(|it| it.path.trim_end_matches('/'));
+    if path != Some(order.path.trim_end_matches('/')) {
         return Err(format!(
             "{} names another directory than {}",
             order.name, order.path
@@ -214,11 +211,7 @@ fn is_of_another(claim: &PersistentVolumeClaim, order: &ReclaimOrder) -> Result<
     if uid.is_empty() || uid == order.claim.uid {
         return Err(format!("its claim {} is still there", order.claim));
     }
-    let asks = claim
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.volume_name.as_ref());
-    if asks == Some(&order.name) {
+    if claim.spec.volume_name == order.name {
         return Err(format!(
             "claim {} was made anew and asks for it by volumeName; delete the claim, or let it have the volume",
             order.claim
@@ -228,10 +221,7 @@ fn is_of_another(claim: &PersistentVolumeClaim, order: &ReclaimOrder) -> Result<
 }
 
 fn uses(pod: &Pod, claim: &str) -> bool {
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
+    let phase = pod.status.as_ref().map(|status| status.phase.as_str());
     !matches!(phase, Some("Succeeded" | "Failed"))
         && claims_of(pod).any(|(_, named)| named == claim)
 }

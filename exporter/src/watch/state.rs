@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
+use vmberth_cluster::Key;
 use vmberth_decide::names;
 use vmberth_decide::node::cluster::{Cluster, Node, PersistentVolume, Pod};
 use vmberth_decide::node::reclaim::scratch;
 use vmberth_decide::node::volumes::owners::is_of_any_node;
-
-/// Namespace and name; without namespace of a node or volume.
-pub(super) type Key = (String, String);
 
 /// Objects of one kind.
 pub(super) type Table<V> = BTreeMap<Key, V>;

@@ -1,8 +1,11 @@
 mod any_order;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::{FutureExt, stream};
+use futures::{FutureExt, Stream, stream};
+use kube::ResourceExt;
+use kube::runtime::watcher::Event;
 use prometheus::{Registry, TextEncoder};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -36,11 +39,11 @@ impl Seen {
         }
     }
 
-    async fn pods(&self, events: Vec<watcher::Result<Event<core::Pod>>>) {
+    async fn pods(&self, events: Vec<watcher::Result<Event<Pod>>>) {
         follow(stream::iter(events), &PODS, &self.watches.pods).await;
     }
 
-    async fn nodes(&self, events: Vec<watcher::Result<Event<core::Node>>>) {
+    async fn nodes(&self, events: Vec<watcher::Result<Event<Node>>>) {
         follow(stream::iter(events), &NODES, &self.watches.node).await;
     }
 
@@ -101,13 +104,26 @@ impl Seen {
     }
 }
 
-fn pod(name: &str, phase: &str) -> core::Pod {
+/// These events, as [`Sink::follow`] has them from the API server.
+async fn follow<K: ResourceExt, V: PartialEq>(
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    kept: &Kept<K, V>,
+    sink: &Sink,
+) {
+    let keep = |object: &K| (kept.value)(object, &sink.state);
+    vmberth_cluster::follow(events, &sink.metrics, keep, |change| {
+        sink.hear(kept, change)
+    })
+    .await;
+}
+
+fn pod(name: &str, phase: &str) -> Pod {
     let object =
         json!({"metadata": {"namespace": "edge", "name": name}, "status": {"phase": phase}});
     serde_json::from_value(object).unwrap()
 }
 
-fn node(hostname: &str, heartbeat: &str) -> core::Node {
+fn node(hostname: &str, heartbeat: &str) -> Node {
     let labels = json!({"kubernetes.io/hostname": hostname});
     let ready = json!([{"type": "Ready", "status": "True", "lastHeartbeatTime": heartbeat}]);
     let object = json!({"metadata": {"name": "edge1", "uid": "u", "labels": labels}, "status": {"conditions": ready}});
@@ -172,6 +188,20 @@ async fn interrupted_watch_keeps_what_was_known() {
     assert!(seen.shows("watch_interruptions_total{resource=\"pods\"} 2"));
 }
 
+/// Kubernetes' own kinds are always there: who says otherwise is not believed, and nothing is made of it.
+#[tokio::test]
+async fn api_server_that_knows_no_pods_has_not_told_that_there_are_none() {
+    let seen = Seen::nothing();
+    seen.pods(vec![Ok(Event::Apply(pod("a", "Running")))]).await;
+    let status = kube::core::Status::failure("page not found", "NotFound").with_code(404);
+    let error = watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)));
+    seen.pods(vec![Ok(Event::Init), Err(error)]).await;
+    assert_eq!(seen.pod_names(), ["a"]);
+    assert!(seen.ready.missing().contains(&"pods"));
+    assert!(seen.shows("watch_failing{resource=\"pods\"} 1"));
+    assert!(seen.shows("watch_interruptions_total{resource=\"pods\"} 1"));
+}
+
 /// Two watches make one table; those with another node's label are not even asked for.
 #[tokio::test(start_paused = true)]
 async fn volumes_are_those_with_our_label_or_our_hostname() {
@@ -211,7 +241,7 @@ async fn a_list_of_one_watch_keeps_the_volumes_of_the_other() {
     let seen = Seen::nothing();
     let object = |name, label| {
         let value = volume(name, "edge1.site", label);
-        serde_json::from_value::<core::PersistentVolume>(value).unwrap()
+        serde_json::from_value::<PersistentVolume>(value).unwrap()
     };
     seen.nodes(vec![Ok(Event::Apply(node(
         "edge1.site",
@@ -253,7 +283,7 @@ async fn scratch_space_is_remembered_when_cdi_is_done_with_it() {
             {"name": "cdi-scratch-vol", "persistentVolumeClaim": {"claimName": "db-scratch"}},
         ]},
     });
-    let pod = || serde_json::from_value::<core::Pod>(pod.clone()).unwrap();
+    let pod = || serde_json::from_value::<Pod>(pod.clone()).unwrap();
     let volume = async |phase: &str, uid: &str, mark: Option<&str>| {
         let object = json!({
             "metadata": {"name": "pv", "labels": {"vmberth.io/node": "edge1"},
@@ -400,13 +430,13 @@ proptest! {
     #[test]
     fn replay_is_a_fresh_list(steps in prop::collection::vec((0..4_usize, 0..3_usize), 0..40)) {
         let phases = ["Pending", "Running", "Succeeded"];
-        let mut there: BTreeMap<String, core::Pod> = BTreeMap::new();
+        let mut there: BTreeMap<String, Pod> = BTreeMap::new();
         let mut events = vec![];
         for (name, what) in steps {
             let name = format!("p{name}");
             let now = pod(&name, phases[what]);
             // What has succeeded is deleted with the next step on it.
-            let ended = there.get(&name).and_then(|it| it.status.as_ref()?.phase.as_deref()) == Some("Succeeded");
+            let ended = there.get(&name).and_then(|it| Some(it.status.as_ref()?.phase.as_str())) == Some("Succeeded");
             if ended {
                 events.push(Ok(Event::Delete(there.remove(&name).unwrap())));
             } else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use vmberth_cluster::Key;
 use vmberth_decide::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 
 /// Everything that is watched, as of now. A copy shares its tables, and a changed table all namespaces but one.
@@ -45,6 +46,16 @@ impl Surroundings for Known {
 impl<V> Default for Table<V> {
     fn default() -> Self {
         Self(BTreeMap::new())
+    }
+}
+
+impl<V: Clone> FromIterator<(Key, V)> for Table<V> {
+    fn from_iter<I: IntoIterator<Item = (Key, V)>>(all: I) -> Self {
+        let mut table = Self::default();
+        for ((namespace, name), value) in all {
+            table.insert(namespace, name, value);
+        }
+        table
     }
 }
 

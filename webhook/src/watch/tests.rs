@@ -1,14 +1,15 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use axum::http::{Request, StatusCode};
+use axum::http::{Request, Response, StatusCode};
 use futures::stream;
-use k8s_openapi::api::core::v1::PersistentVolumeClaimSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::client::Body;
+use kube::runtime::watcher::Event;
 use prometheus::{Registry, TextEncoder};
-use serde_json::json;
-use tower::ServiceBuilder;
+use serde_json::{Value, json};
+use tower::BoxError;
+use vmberth_cluster::follow;
 use vmberth_decide::surroundings::{ClaimKnown, Surroundings};
 use vmberth_serve::ready::Ready;
 
@@ -39,7 +40,9 @@ impl Seen {
     }
 
     async fn follow(&self, events: Vec<watcher::Result<Event<PersistentVolumeClaim>>>) {
-        follow(stream::iter(events), &CLAIMS, &self.sink).await;
+        let keep = |claim: &PersistentVolumeClaim| Some((CLAIMS.value)(claim));
+        let hear = |change| self.sink.hear(&CLAIMS, change);
+        follow(stream::iter(events), &self.sink.metrics, keep, hear).await;
     }
 
     fn known(&self) -> Arc<Known> {
@@ -64,20 +67,12 @@ impl Seen {
     }
 }
 
+fn object(namespace: &str, name: &str, class: &str) -> Value {
+    json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"storageClassName": class}})
+}
+
 fn claim(namespace: &str, name: &str, class: &str) -> PersistentVolumeClaim {
-    let spec = PersistentVolumeClaimSpec {
-        storage_class_name: Some(class.to_owned()),
-        ..Default::default()
-    };
-    PersistentVolumeClaim {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            ..ObjectMeta::default()
-        },
-        spec: Some(spec),
-        status: None,
-    }
+    serde_json::from_value(object(namespace, name, class)).unwrap()
 }
 
 fn apply(name: &str, class: &str) -> watcher::Result<Event<PersistentVolumeClaim>> {
@@ -145,7 +140,8 @@ async fn other_tables_are_shared_when_one_changes() {
     let seen = Seen::nothing();
     seen.follow(list(&["a"])).await;
     let networks = Arc::new(Table::default());
-    NETWORKS.change(&seen.sink, |slot| *slot = Some(Arc::clone(&networks)));
+    seen.sink
+        .change(&NETWORKS, |slot| *slot = Some(Arc::clone(&networks)));
     seen.follow(vec![apply("a", "y")]).await;
     assert!(
         seen.known()
@@ -182,7 +178,7 @@ async fn what_may_not_be_listed_is_a_failure_and_not_ready() {
 }
 
 /// What the API server answers, one after the other; then nothing.
-fn api_server(seen: &Seen, answers: Vec<(u16, serde_json::Value)>) -> Client {
+fn api_server(answers: Vec<(u16, Value)>) -> Client {
     let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let answer = move |_: Request<Body>| {
         let next = answers.lock().unwrap().pop_front();
@@ -202,25 +198,18 @@ fn api_server(seen: &Seen, answers: Vec<(u16, serde_json::Value)>) -> Client {
             Ok::<_, BoxError>(response)
         }
     };
-    let metrics = seen.sink.metrics.clone();
-    let service = ServiceBuilder::new()
-        .map_result(move |answer| heard(&metrics, answer))
-        .service_fn(answer);
-    Client::new(service, "default")
+    Client::new(tower::service_fn(answer), "default")
 }
 
-fn listed(names: &[&str]) -> (u16, serde_json::Value) {
-    let items: Vec<_> = names
-        .iter()
-        .map(|name| json!(claim("edge", name, "x")))
-        .collect();
+fn listed(names: &[&str]) -> (u16, Value) {
+    let items: Vec<_> = names.iter().map(|name| object("edge", name, "x")).collect();
     (
         200,
         json!({"metadata": {"resourceVersion": "1"}, "items": items}),
     )
 }
 
-fn refused(code: u16) -> (u16, serde_json::Value) {
+fn refused(code: u16) -> (u16, Value) {
     let reason = "NotFound";
     (
         code,
@@ -228,14 +217,14 @@ fn refused(code: u16) -> (u16, serde_json::Value) {
     )
 }
 
-const IDLE: (u16, serde_json::Value) = (200, serde_json::Value::Null);
+const IDLE: (u16, Value) = (200, Value::Null);
 
 /// Follows claims of such an API server until it came to this.
-async fn watched(answers: Vec<(u16, serde_json::Value)>, until: impl Fn(&Seen) -> bool) -> Seen {
+async fn watched(answers: Vec<(u16, Value)>, until: impl Fn(&Seen) -> bool) -> Seen {
     let seen = Seen::nothing();
-    let api: Api<PersistentVolumeClaim> = Api::all(api_server(&seen, answers));
+    let client = heard_by(&api_server(answers), &seen.sink.metrics);
     tokio::select! {
-        () = for_ever(&api, &CLAIMS, &seen.sink) => {},
+        () = seen.sink.follow(Api::all(client), &CLAIMS) => {},
         () = seen.until(until) => {},
     }
     seen

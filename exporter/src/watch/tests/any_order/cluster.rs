@@ -33,9 +33,9 @@ pub(super) enum Watched {
 /// The objects of the cluster, as they are now.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Truth {
-    node: Option<core::Node>,
-    pods: BTreeMap<u8, core::Pod>,
-    volumes: BTreeMap<u8, core::PersistentVolume>,
+    node: Option<Node>,
+    pods: BTreeMap<u8, Pod>,
+    volumes: BTreeMap<u8, PersistentVolume>,
 }
 
 /// One watch: what it is about to tell, and who listens.
@@ -86,11 +86,11 @@ where
 pub(super) struct Lines<'a> {
     seen: &'a Seen,
     pub(super) truth: Truth,
-    node: Line<'a, core::Node>,
-    pods: Line<'a, core::Pod>,
-    own: Line<'a, core::PersistentVolume>,
+    node: Line<'a, Node>,
+    pods: Line<'a, Pod>,
+    own: Line<'a, PersistentVolume>,
     /// From when the hostname is known.
-    others: Option<Line<'a, core::PersistentVolume>>,
+    others: Option<Line<'a, PersistentVolume>>,
     hostname: tokio::sync::watch::Receiver<Option<String>>,
 }
 
@@ -164,7 +164,7 @@ impl<'a> Lines<'a> {
     pub(super) fn volume(&mut self, number: u8, now: Option<&VolumeIs>) {
         let now = now.map(|volume| volume_of(number, volume));
         let was = put(&mut self.truth.volumes, number, now.clone());
-        let others = |volume: &core::PersistentVolume| !is_own(volume);
+        let others = |volume: &PersistentVolume| !is_own(volume);
         self.own
             .changed(was.clone().filter(is_own), now.clone().filter(is_own));
         if let Some(line) = &mut self.others {
@@ -181,7 +181,7 @@ fn put<K>(table: &mut BTreeMap<u8, K>, number: u8, now: Option<K>) -> Option<K> 
 }
 
 /// As the selector of the watch says.
-fn is_own(volume: &core::PersistentVolume) -> bool {
+fn is_own(volume: &PersistentVolume) -> bool {
     volume.labels().get(names::NODE_LABEL).map(String::as_str) == Some("edge1")
 }
 
@@ -189,7 +189,7 @@ fn object<K: DeserializeOwned>(json: Value) -> K {
     serde_json::from_value(json).unwrap()
 }
 
-fn node_of(hostname: Option<&str>, pages: u64) -> core::Node {
+fn node_of(hostname: Option<&str>, pages: u64) -> Node {
     let labels = hostname.map(|it| json!({"kubernetes.io/hostname": it}));
     let amounts = json!({"hugepages-2Mi": format!("{}Mi", 2 * pages)});
     object(json!({
@@ -198,7 +198,7 @@ fn node_of(hostname: Option<&str>, pages: u64) -> core::Node {
     }))
 }
 
-fn pod_of(number: u8, pod: &PodIs) -> core::Pod {
+fn pod_of(number: u8, pod: &PodIs) -> Pod {
     let volumes = pod
         .claim
         .map(|it| json!([{"name": "disk", "persistentVolumeClaim": {"claimName": it}}]));
@@ -212,7 +212,7 @@ fn pod_of(number: u8, pod: &PodIs) -> core::Pod {
     }))
 }
 
-fn volume_of(number: u8, volume: &VolumeIs) -> core::PersistentVolume {
+fn volume_of(number: u8, volume: &VolumeIs) -> PersistentVolume {
     let labels = volume.label.map(|it| json!({"vmberth.io/node": it}));
     let claim = (volume.phase != "Available").then(|| {
         let name = format!("c{}", number % 2);
