@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 : "${CARGO_TARGET_DIR:?}" "${VMBERTH_CACHE:?}"
 idle_seconds=${BENCH_IDLE_SECONDS:-600}
 plane="$CARGO_TARGET_DIR/debug/plane"
-exporter="$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/vmberth-exporter"
+exporter="$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/small/vmberth-exporter"
 work=$(mktemp -d)
 agent=
 kubelet=
