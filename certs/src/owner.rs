@@ -1,6 +1,6 @@
 //! The Deployment that our objects belong to: deleting it lets the garbage collector remove them.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::PartialObjectMeta;
@@ -18,16 +18,20 @@ impl Owner {
     /// The Deployment of this name.
     ///
     /// # Errors
-    /// If there is none, or kube-apiserver does not say.
+    /// If there is none or it is being deleted, or kube-apiserver does not say.
     pub async fn find(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Self> {
         let deployments: Api<PartialObjectMeta<Deployment>> =
             Api::namespaced(client.clone(), namespace);
         let found = deployments.get(name).await;
         let found = found.with_context(|| format!("--owner {name}"))?;
+        if found.metadata.deletion_timestamp.is_some() {
+            bail!("--owner {name}: the Deployment is being deleted");
+        }
         let uid = found.metadata.uid.context("a Deployment without uid")?;
         Ok(Self::of(client, namespace, name, &uid))
     }
 
+    /// The one with this UID, whether it lives or not.
     pub(crate) fn of(client: &Client, namespace: &str, name: &str, uid: &str) -> Self {
         Self {
             reference: OwnerReference {

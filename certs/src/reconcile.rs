@@ -59,30 +59,47 @@ enum Failure {
     Deadline(#[from] tokio::time::error::Elapsed),
     #[error("no rest after {MOST_STEPS} steps, somebody else changes the same objects")]
     Restless,
-    #[error(
-        "our Deployment {0} is gone, and what is made for it would be removed at once; this pod goes, too"
-    )]
-    Orphaned(String),
+    #[error("the CA's Secret is removed as soon as it is made; find out who removes it")]
+    Removed,
+    #[error(transparent)]
+    Orphaned(#[from] Orphaned),
 }
+
+/// Nothing is written for a Deployment that is gone: the garbage collector would remove it at once, and what belongs to the
+/// next one with it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Deployment {0} is gone or going, or another one has its name by now; a pod that is started again belongs to that one"
+)]
+pub struct Orphaned(String);
 
 /// What came of one look.
 enum Looked {
     /// Nothing is to be done until then.
     Rests(Timestamp),
     /// Something was done.
-    Did,
+    Did(Step),
+    /// Objects got their owner.
+    Adopted,
 }
 
 impl Reconciler {
     /// Runs until the shutdown begins; every item of `changes` says that something may have changed.
-    pub async fn run(mut self, changes: impl Stream<Item = ()>, shutdown: &Shutdown) {
+    ///
+    /// # Errors
+    /// When the Deployment that we began with is not there any longer.
+    pub async fn run(
+        mut self,
+        changes: impl Stream<Item = ()>,
+        shutdown: &Shutdown,
+    ) -> Result<(), Orphaned> {
         let mut changes = pin!(changes);
         let mut leads = false;
         let mut pause = PAUSE.0;
         let (mut lease_due, mut look_due) = (Instant::now(), Instant::now());
-        loop {
+        let ended = loop {
             tokio::select! {
-                () = shutdown.begun() => break,
+                () = shutdown.begun() => break Ok(()),
                 Some(()) = changes.next() => look_due = Instant::now(),
                 () = sleep_until(lease_due) => {
                     let led = leads;
@@ -92,14 +109,16 @@ impl Reconciler {
                         look_due = Instant::now();
                     }
                 }
-                () = sleep_until(look_due), if leads => {
-                    (look_due, pause) = self.round(pause).await;
-                }
+                () = sleep_until(look_due), if leads => match self.round(pause).await {
+                    Ok(next) => (look_due, pause) = next,
+                    Err(orphaned) => break Err(orphaned),
+                },
             }
-        }
+        };
         if leads {
             self.give_back().await;
         }
+        ended
     }
 
     async fn give_back(&mut self) {
@@ -140,51 +159,56 @@ impl Reconciler {
     }
 
     /// All steps that are due; when to look again and how long to pause after the next failure.
-    async fn round(&self, pause: Duration) -> (Instant, Duration) {
+    async fn round(&self, pause: Duration) -> Result<(Instant, Duration), Orphaned> {
         match self.settle().await {
             Ok(until) => {
                 self.ready.set(true);
-                (Instant::now() + wait(Timestamp::now(), until), PAUSE.0)
+                let due = Instant::now() + wait(Timestamp::now(), until);
+                Ok((due, PAUSE.0))
             }
+            Err(Failure::Orphaned(orphaned)) => Err(orphaned),
             Err(failure) => {
                 tracing::warn!(error = %failure, retry_in_ms = pause.as_millis(), "round failed");
                 self.metrics.failed("round");
-                (Instant::now() + pause, (pause * 2).min(PAUSE.1))
+                Ok((Instant::now() + pause, (pause * 2).min(PAUSE.1)))
             }
         }
     }
 
     async fn settle(&self) -> Result<Timestamp, Failure> {
+        let mut has_founded = false;
         for _ in 0..MOST_STEPS {
-            match timeout(STEP_DEADLINE, self.step()).await?? {
+            match timeout(STEP_DEADLINE, self.step(has_founded)).await?? {
                 Looked::Rests(until) => return Ok(until),
-                Looked::Did => {}
+                Looked::Did(step) => has_founded |= step == Step::Found,
+                Looked::Adopted => {}
             }
         }
         Err(Failure::Restless)
     }
 
-    /// One look and one step.
-    async fn step(&self) -> Result<Looked, Failure> {
+    /// One look and one step. Each CA that is founded leaves one in the `caBundle` that is still trusted, and those count
+    /// against rotations; so a second one in a row has to wait.
+    async fn step(&self, has_founded: bool) -> Result<Looked, Failure> {
         let stored = self.store.read().await?;
         let configurations = self.configurations.read().await?;
         let seen = stored.observed(configurations.iter().flat_map(bundles).collect());
         self.metrics.show(&seen);
         let now = Timestamp::now();
         let step = match plan(&seen, &self.settings, now) {
+            Plan::Now(Step::Found) if has_founded => return Err(Failure::Removed),
             Plan::Now(step) => step,
             Plan::IdleUntil(until) => {
-                let has_adopted = self.store.adopt(stored).await?;
-                return Ok(if has_adopted {
-                    Looked::Did
-                } else {
-                    Looked::Rests(until)
-                });
+                let strange = self.store.not_ours(stored);
+                if strange.is_empty() {
+                    return Ok(Looked::Rests(until));
+                }
+                self.belongs_to_somebody().await?;
+                self.store.adopt(strange).await?;
+                return Ok(Looked::Adopted);
             }
         };
-        if step == Step::Found {
-            self.belongs_to_somebody().await?;
-        }
+        self.belongs_to_somebody().await?;
         match carry_out(step, &seen, &self.settings, now)? {
             Some(Write::Authorities(authorities)) => {
                 self.store
@@ -205,11 +229,10 @@ impl Reconciler {
         }
         tracing::info!(?step, "done");
         self.metrics.stepped(step);
-        Ok(Looked::Did)
+        Ok(Looked::Did(step))
     }
 
-    /// Each CA that is founded leaves one in the `caBundle` that is still trusted, and those count against rotations. The
-    /// last pod of an installation that was removed would found one after another while the garbage collector removes them.
+    /// Asked before each write; they are few.
     async fn belongs_to_somebody(&self) -> Result<(), Failure> {
         let Some(owner) = &self.owner else {
             return Ok(());
@@ -217,7 +240,7 @@ impl Reconciler {
         if owner.lives().await? {
             return Ok(());
         }
-        Err(Failure::Orphaned(owner.reference.name.clone()))
+        Err(Orphaned(owner.reference.name.clone()).into())
     }
 }
 

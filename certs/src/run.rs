@@ -76,7 +76,7 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
             metrics,
             ready: condition,
         };
-        reconciler.run(changes, &shutdown).await;
+        reconciler.run(changes, &shutdown).await?;
         anyhow::Ok(())
     };
     let served = async { plain.await.context("the plain port could not be served") };

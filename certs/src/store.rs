@@ -89,27 +89,30 @@ impl Store {
         self.write(secret).await
     }
 
-    /// Makes Secrets that belong to nobody, or to a former installation, ours; true if it had to.
+    /// The Secrets that belong to nobody, or to a former installation.
+    #[must_use]
+    pub fn not_ours(&self, stored: Stored) -> Vec<Secret> {
+        let Some(owner) = &self.owner else {
+            return Vec::new();
+        };
+        let secrets = [stored.serving, stored.authorities].into_iter().flatten();
+        secrets
+            .filter(|secret| {
+                let owners = secret.metadata.owner_references.iter().flatten();
+                !owners.into_iter().any(|found| found.uid == owner.uid)
+            })
+            .collect()
+    }
+
+    /// Makes these ours.
     ///
     /// # Errors
     /// When one changed since it was read, or kube-apiserver refuses.
-    pub async fn adopt(&self, stored: Stored) -> kube::Result<bool> {
-        let Some(owner) = &self.owner else {
-            return Ok(false);
-        };
-        let mut adopted = false;
-        for secret in [stored.serving, stored.authorities].into_iter().flatten() {
-            let owners = secret
-                .metadata
-                .owner_references
-                .as_deref()
-                .unwrap_or_default();
-            if !owners.iter().any(|found| found.uid == owner.uid) {
-                self.write(self.base(Some(secret), "", "")).await?;
-                adopted = true;
-            }
+    pub async fn adopt(&self, secrets: Vec<Secret>) -> kube::Result<()> {
+        for secret in secrets {
+            self.write(self.base(Some(secret), "", "")).await?;
         }
-        Ok(adopted)
+        Ok(())
     }
 
     fn base(&self, before: Option<Secret>, name: &str, kind: &str) -> Secret {
