@@ -53,6 +53,74 @@ pub enum Misfit {
     NotEnough(NotEnough),
 }
 
+/// What is missing, without numbers: nodes that lack the same have this in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// Volumes of this class.
+    Volumes(String),
+    /// Bytes on disk.
+    Space,
+    /// Something that is counted.
+    Counted(Counted, When),
+}
+
+impl Demand {
+    /// Whether any node would do, as far as this is concerned.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.claims.is_empty() && self.counted.is_empty()
+    }
+}
+
+impl Fit {
+    /// How nothing fits.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self {
+            matching: Matching::default(),
+            all_free_now: true,
+        }
+    }
+}
+
+impl Misfit {
+    /// What is missing.
+    #[must_use]
+    pub fn lack(&self) -> Lack {
+        match self {
+            Self::Volumes(VolumeMisfit::TooFew { class, .. }) => Lack::Volumes(class.clone()),
+            Self::Volumes(VolumeMisfit::NoSpace { .. }) => Lack::Space,
+            Self::NotEnough(NotEnough { of, when, .. }) => Lack::Counted(of.clone(), *when),
+        }
+    }
+
+    /// How much is missing; comparable among misfits of the same [`Lack`].
+    #[must_use]
+    pub fn shortfall(&self) -> u64 {
+        match self {
+            Self::Volumes(VolumeMisfit::TooFew { claims, fit, .. }) => {
+                u64::try_from(claims.len().saturating_sub(*fit)).unwrap_or(u64::MAX)
+            }
+            Self::Volumes(VolumeMisfit::NoSpace { needs, free }) => needs.saturating_sub(*free),
+            Self::NotEnough(misfit) => misfit.needs.saturating_sub(misfit.there()),
+        }
+    }
+
+    /// Whether it could be cured by evicting pods: they give back functions and pages, and never a volume.
+    #[must_use]
+    pub fn eviction_helps(&self) -> bool {
+        match self {
+            Self::Volumes(_) => false,
+            Self::NotEnough(NotEnough {
+                needs,
+                total,
+                unusable,
+                ..
+            }) => *needs <= total.saturating_sub(*unusable),
+        }
+    }
+}
+
 /// Fits a demand into an offer.
 ///
 /// # Errors

@@ -11,16 +11,27 @@
 //! 2. [`subject`]: what kind of object this is to KubeVirt and CDI;
 //! 3. [`mutate`]: the edits, one file per injection;
 //! 4. [`explain`]: the same result in words.
+//!
+//! A placement is decided in this order:
+//!
+//! 1. [`event`], [`index`]: what the watches told, kept as what each node offers;
+//! 2. [`demand`]: what the VM needs;
+//! 3. [`fit`]: whether a node has all of it, or what it lacks;
+//! 4. [`placement`]: which nodes do, which one best, and why the others can't, in words.
 
+pub mod demand;
 pub mod denial;
 pub mod edit;
+pub mod event;
 pub mod explain;
 pub mod fit;
+pub mod index;
 pub mod inventory;
 pub mod mutate;
 pub mod names;
 pub mod node;
 pub mod pages;
+pub mod placement;
 pub mod policy;
 pub mod profile;
 pub mod quantity;

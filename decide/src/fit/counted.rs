@@ -23,7 +23,7 @@ pub type VmName = (Arc<str>, Arc<str>);
 pub struct Supply {
     /// All.
     pub total: u64,
-    /// What no VM can have, whoever is gone: unhealthy, not bound to vfio-pci, not advertised.
+    /// What no VM can have, whoever is gone: unhealthy, not bound to vfio-pci, not advertised. None of what pods have.
     pub unusable: u64,
     /// What pods have.
     pub allocated: u64,
@@ -39,6 +39,9 @@ pub enum When {
     /// By a later pod of the VM: it must be possible. Who has it now may be gone by then.
     Later,
 }
+
+/// So many VMs are named for which something is kept: an event has to stay readable.
+const HOLDERS_TOLD: usize = 2;
 
 /// Why there is not enough.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,8 +60,8 @@ pub struct NotEnough {
     pub unusable: u64,
     /// What pods have.
     pub allocated: u64,
-    /// For whom the rest is kept, and how much in all.
-    pub held: Option<(VmName, u64)>,
+    /// For which other VMs the rest is kept, and how much.
+    pub held: Vec<(VmName, u64)>,
 }
 
 impl Supply {
@@ -99,11 +102,11 @@ pub fn enough(
     if needs <= there {
         return Ok(());
     }
-    let others = supply.held.iter().filter(|(holder, _)| Some(*holder) != vm);
-    let held = others.fold(None, |all: Option<(VmName, u64)>, (holder, amount)| {
-        let (first, sum) = all.unwrap_or_else(|| (holder.clone(), 0));
-        Some((first, sum.saturating_add(*amount)))
-    });
+    let others = supply.held.iter();
+    let others = others.filter(|(holder, amount)| Some(*holder) != vm && **amount > 0);
+    let held = others
+        .map(|(holder, amount)| (holder.clone(), *amount))
+        .collect();
     Err(NotEnough {
         of: of.clone(),
         needs,
@@ -125,16 +128,28 @@ impl fmt::Display for Counted {
     }
 }
 
+impl NotEnough {
+    /// How much there is at that time.
+    #[must_use]
+    pub fn there(&self) -> u64 {
+        match self.when {
+            When::Now => self.free,
+            When::Later => self.total.saturating_sub(self.unusable),
+        }
+    }
+}
+
 impl fmt::Display for NotEnough {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.when {
-            When::Now => "needs",
-            When::Later => "will need",
-        };
         let Self { needs, of, .. } = self;
+        if self.when == When::Later {
+            // Who has it now does not matter.
+            let (usable, total) = (self.there(), self.total);
+            return write!(f, "will need {needs} {of}: {usable} of {total} can be used");
+        }
         write!(
             f,
-            "{verb} {needs} {of}: {} free of {}",
+            "needs {needs} {of}: {} free of {}",
             self.free, self.total
         )?;
         for (amount, what) in [(self.allocated, "allocated"), (self.unusable, "unusable")] {
@@ -142,7 +157,12 @@ impl fmt::Display for NotEnough {
                 write!(f, ", {amount} {what}")?;
             }
         }
-        if let Some(((namespace, name), amount)) = &self.held {
+        for (at, ((namespace, name), amount)) in self.held.iter().enumerate() {
+            if at == HOLDERS_TOLD {
+                let rest = self.held.iter().skip(at);
+                let amount = rest.fold(0, |sum: u64, (_, amount)| sum.saturating_add(*amount));
+                return write!(f, ", {amount} held for others");
+            }
             write!(f, ", {amount} held for {namespace}/{name}")?;
         }
         Ok(())
@@ -183,7 +203,22 @@ mod tests {
         let error = enough(&pages, 4, When::Later, None, None).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "will need 4 huge pages of 1Gi: 0 free of 0"
+            "will need 4 huge pages of 1Gi: 0 of 0 can be used"
+        );
+    }
+
+    #[test]
+    fn two_holders_are_named_and_the_rest_is_counted() {
+        let supply = Supply {
+            held: [("a", 1), ("b", 0), ("c", 2), ("d", 1), ("vm1", 3)]
+                .map(|(name, amount)| (vm(name), amount))
+                .into(),
+            total: 8,
+            ..Supply::default()
+        };
+        assert_eq!(
+            vfs(6, When::Now, &supply, "vm1").unwrap_err(),
+            "needs 6 VFs intel.com/intel_sriov_vm: 4 free of 8, 1 held for default/a, 2 held for default/c, 1 held for others"
         );
     }
 

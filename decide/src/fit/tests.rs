@@ -74,7 +74,7 @@ fn disk_goes_where_its_vm_can_run() {
     let texts: Vec<String> = misfits.iter().map(Misfit::to_string).collect();
     assert_eq!(
         texts,
-        ["will need 2 VFs intel.com/intel_sriov_vm: 1 free of 1"]
+        ["will need 2 VFs intel.com/intel_sriov_vm: 1 of 1 can be used"]
     );
 }
 

@@ -1,0 +1,115 @@
+//! What is kept of an inventory, and the offer that it makes with the free volumes of its node.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::event::Volume;
+use crate::fit::Offer;
+use crate::fit::counted::{Counted, Supply};
+use crate::fit::volumes::{FileSystemOffer, FreeVolume};
+use crate::inventory::{FileSystem, HugePages, NodeInventoryStatus, VfPool, VolumeState};
+
+/// The parts of an inventory that offers are made of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Stock {
+    /// PersistentVolumes that can't be used, whatever the API server says: unhealthy, kept, with data in them.
+    unusable: BTreeSet<Arc<str>>,
+    /// The place of each PersistentVolume's file system.
+    file_system_of: BTreeMap<Arc<str>, usize>,
+    file_systems: Vec<FileSystemOffer>,
+    counted: BTreeMap<Counted, Supply>,
+}
+
+impl Stock {
+    pub(super) fn of(inventory: &NodeInventoryStatus) -> Self {
+        let places: BTreeMap<&str, usize> = inventory
+            .file_systems
+            .iter()
+            .enumerate()
+            .map(|(at, file_system)| (file_system.device.as_str(), at))
+            .collect();
+        let mut stock = Self {
+            file_systems: inventory.file_systems.iter().map(space).collect(),
+            ..Self::default()
+        };
+        for volume in &inventory.volumes {
+            let Some(name) = &volume.persistent_volume else {
+                continue;
+            };
+            let name: Arc<str> = name.as_str().into();
+            if let Some(place) = places.get(volume.file_system.as_str()) {
+                stock.file_system_of.insert(Arc::clone(&name), *place);
+            }
+            // The agent may not have seen yet that a volume was bound or given back; the API server has the word on that.
+            if matches!(
+                volume.state,
+                VolumeState::Unhealthy | VolumeState::Retained | VolumeState::Unoffered
+            ) {
+                stock.unusable.insert(name);
+            }
+        }
+        let pools = inventory.vf_pools.iter().map(functions);
+        stock.counted = pools
+            .chain(inventory.huge_pages.iter().filter_map(pages))
+            .collect();
+        stock
+    }
+
+    /// With these free volumes of the node, by name.
+    pub(super) fn offer<'v>(
+        &self,
+        free: impl Iterator<Item = (&'v Arc<str>, &'v Volume)>,
+    ) -> Offer {
+        let usable = free.filter(|(name, _)| !self.unusable.contains(*name));
+        let volume = |(name, volume): (&Arc<str>, &Volume)| FreeVolume {
+            name: Arc::clone(name),
+            class: Arc::clone(&volume.class),
+            bytes: volume.bytes,
+            mode: volume.mode,
+            access: volume.access,
+            labels: Arc::clone(&volume.labels),
+            file_system: self.file_system_of.get(name).copied(),
+        };
+        Offer {
+            volumes: usable.map(volume).collect(),
+            file_systems: self.file_systems.clone(),
+            counted: self.counted.clone(),
+        }
+    }
+}
+
+fn space(file_system: &FileSystem) -> FileSystemOffer {
+    FileSystemOffer {
+        mount_point: file_system.mount_point.as_str().into(),
+        free_bytes: if file_system.read_only {
+            0
+        } else {
+            file_system.free_after_promises_bytes
+        },
+    }
+}
+
+/// What is neither free nor allocated is unusable, whatever the reason.
+fn functions(pool: &VfPool) -> (Counted, Supply) {
+    let [total, free, allocated] = [pool.discovered, pool.free, pool.allocated].map(u64::from);
+    let supply = Supply {
+        total,
+        unusable: total.saturating_sub(free.saturating_add(allocated)),
+        allocated,
+        held: BTreeMap::new(),
+    };
+    (Counted::Vfs(pool.resource.as_str().into()), supply)
+}
+
+/// Pages that the kubelet does not advertise are nobody's; of sizes that KubeVirt does not know there is nothing to say.
+fn pages(pages: &HugePages) -> Option<(Counted, Supply)> {
+    let unusable = pages.total.saturating_sub(pages.advertised);
+    let usable = pages.total.saturating_sub(unusable);
+    let supply = Supply {
+        total: pages.total,
+        unusable,
+        allocated: usable.saturating_sub(pages.free),
+        held: BTreeMap::new(),
+    };
+    Some((Counted::Pages(pages.size.parse().ok()?), supply))
+}

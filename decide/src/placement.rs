@@ -1,0 +1,52 @@
+//! Which nodes can hold a VM, which one best, and why the others can't.
+
+mod refusal;
+mod score;
+
+use std::collections::BTreeMap;
+
+use crate::fit::{Demand, Fit, Misfit, fit};
+use crate::index::{Index, Unknown};
+
+pub use refusal::{Refusal, words};
+pub use score::{MOST, scores};
+
+/// What became of the nodes that were asked about.
+#[derive(Debug, Default, PartialEq)]
+pub struct Placement<'n> {
+    /// Those that can hold the VM, in the order in which they were asked about.
+    pub fits: Vec<(&'n str, Fit)>,
+    /// The others.
+    pub refused: BTreeMap<&'n str, Refusal>,
+}
+
+/// Asks each of these nodes for all that the VM needs.
+#[must_use]
+pub fn place<'n>(
+    index: &Index,
+    demand: &Demand,
+    nodes: impl IntoIterator<Item = &'n str>,
+) -> Placement<'n> {
+    let mut placement = Placement::default();
+    for node in nodes {
+        match on(index, demand, node) {
+            Ok(fit) => placement.fits.push((node, fit)),
+            Err(refusal) => {
+                placement.refused.insert(node, refusal);
+            }
+        }
+    }
+    placement
+}
+
+/// What needs nothing of ours fits anywhere, on nodes that nobody knows, too.
+fn on(index: &Index, demand: &Demand, node: &str) -> Result<Fit, Refusal> {
+    if demand.is_nothing() {
+        return Ok(Fit::of_nothing());
+    }
+    let offer = index.offer(node).map_err(Refusal::Unknown)?;
+    fit(demand, offer).map_err(Refusal::Misfits)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Which of the nodes that fit is the best.
+//!
+//! In this order: what the VM needs later is free there already; its volumes are the right ones, not larger ones; functions
+//! are left to VMs that need them. Numbers are whole and the same for the same nodes, whatever else is asked.
+
+use crate::fit::counted::Counted;
+use crate::fit::{Demand, Fit};
+use crate::index::Index;
+
+/// The highest score that kube-scheduler takes (`MaxExtenderPriority`).
+pub const MOST: u64 = 10;
+
+/// Points for what a VM needs later and could have now.
+const FREE_NOW: u64 = 4;
+/// Most points for volumes without waste.
+const RIGHT_SIZE: u64 = 4;
+/// Points for a node without functions, for a VM that needs none.
+const NO_FUNCTIONS: u64 = 2;
+
+/// A score from 0 to [`MOST`] for each of these nodes that fit, in their order.
+#[must_use]
+pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Vec<(&'n str, u64)> {
+    let needs = demand
+        .claims
+        .iter()
+        .fold(0, |sum: u64, claim| sum.saturating_add(claim.bytes));
+    let wants_functions = demand
+        .counted
+        .keys()
+        .any(|of| matches!(of, Counted::Vfs(_)));
+    let score = |node: &str, fit: &Fit| {
+        let free = if fit.all_free_now { FREE_NOW } else { 0 };
+        // Waste of as much as is needed costs half of the points.
+        let waste = fit.matching.waste;
+        let right = if needs == 0 {
+            RIGHT_SIZE
+        } else {
+            let of = u128::from(needs).saturating_add(u128::from(waste));
+            let points = u128::from(RIGHT_SIZE).saturating_mul(u128::from(needs)) / of;
+            u64::try_from(points).unwrap_or(RIGHT_SIZE)
+        };
+        let has_functions = index.offer(node).is_ok_and(|offer| {
+            let mut counted = offer.counted.iter();
+            counted.any(|(of, supply)| matches!(of, Counted::Vfs(_)) && supply.usable() > 0)
+        });
+        let spares = if wants_functions || has_functions {
+            0
+        } else {
+            NO_FUNCTIONS
+        };
+        let points = free.saturating_add(right).saturating_add(spares);
+        // Who needs functions can't earn the points for sparing them.
+        let most = if wants_functions {
+            MOST.saturating_sub(NO_FUNCTIONS)
+        } else {
+            MOST
+        };
+        points.saturating_mul(MOST) / most.max(1)
+    };
+    fits.iter()
+        .map(|(node, fit)| (*node, score(node, fit)))
+        .collect()
+}

@@ -1,0 +1,160 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::{Event, Node, Volume};
+use crate::fit::counted::{Counted, When};
+use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
+use crate::inventory::{NodeInventoryStatus, VfPool};
+
+const GI: u64 = 1 << 30;
+const POOL: &str = "intel.com/intel_sriov_vm";
+
+/// A node with volumes of these sizes in GiB, and functions: free and allocated.
+fn node(index: &mut Index, name: &str, volumes: &[u64], vfs: (u32, u32)) {
+    let node = Node {
+        hostname: name.into(),
+    };
+    index.apply(Event::Node(name.into(), Some(node)));
+    let status = NodeInventoryStatus {
+        vf_pools: vec![VfPool {
+            resource: POOL.to_owned(),
+            discovered: vfs.0 + vfs.1,
+            free: vfs.0,
+            allocated: vfs.1,
+            ..VfPool::default()
+        }],
+        ..NodeInventoryStatus::default()
+    };
+    index.apply(Event::Inventory(name.into(), Some(Box::new(status))));
+    for (number, gib) in volumes.iter().enumerate() {
+        let volume = Volume {
+            class: "local-vd".into(),
+            bytes: gib * GI,
+            hostnames: [Arc::from(name)].into(),
+            is_free: true,
+            ..Volume::default()
+        };
+        index.apply(Event::Volume(
+            format!("{name}-{number}").into(),
+            Some(volume),
+        ));
+    }
+}
+
+fn demand(disks: &[u64], vfs: u64, when: When) -> Demand {
+    let claim = |(number, gib): (usize, &u64)| ClaimDemand {
+        name: format!("disk-{number}"),
+        class: "local-vd".into(),
+        bytes: gib * GI,
+        mode: VolumeMode::Filesystem,
+        access: AccessModes::default(),
+        selector: None,
+    };
+    let counted = (Counted::Vfs(POOL.into()), (vfs, when));
+    Demand {
+        vm: None,
+        claims: disks.iter().enumerate().map(claim).collect(),
+        counted: (vfs > 0).then_some(counted).into_iter().collect(),
+    }
+}
+
+#[test]
+fn what_needs_nothing_of_ours_fits_everywhere() {
+    let placement = place(&Index::default(), &Demand::default(), ["a", "unknown"]);
+    assert_eq!(placement.fits.len(), 2);
+    assert!(placement.refused.is_empty());
+}
+
+#[test]
+fn nodes_that_lack_the_same_share_the_words_of_the_closest() {
+    let mut index = Index::default();
+    node(&mut index, "edge-1", &[15], (0, 8));
+    node(&mut index, "edge-2", &[15], (1, 7));
+    node(&mut index, "edge-3", &[], (8, 0));
+    let demand = demand(&[15], 2, When::Now);
+    let placement = place(&index, &demand, ["edge-1", "edge-2", "edge-3", "edge-4"]);
+    assert!(placement.fits.is_empty());
+    let words = words(&placement.refused);
+    let vfs =
+        "needs 2 VFs intel.com/intel_sriov_vm: 1 free of 8, 7 allocated (on edge-2, the closest)";
+    assert_eq!(words["edge-1"], vfs);
+    assert_eq!(words["edge-2"], vfs);
+    assert_eq!(
+        words["edge-3"],
+        "needs 1 volume of class local-vd with 15Gi or more for disk-0: 0 of 0 free ones fit (on edge-3, the closest)"
+    );
+    assert_eq!(words["edge-4"], "node is not known yet");
+    let helps = |node: &str| placement.refused[node].eviction_helps();
+    assert_eq!(
+        ["edge-1", "edge-3", "edge-4"].map(helps),
+        [true, false, false]
+    );
+}
+
+/// Where functions are impossible, no eviction helps, though fewer are missing elsewhere.
+#[test]
+fn eviction_helps_only_if_it_could_cure_all() {
+    let mut index = Index::default();
+    node(&mut index, "small", &[15], (0, 1));
+    node(&mut index, "no-disk", &[], (0, 8));
+    let demand = demand(&[15], 2, When::Now);
+    let placement = place(&index, &demand, ["small", "no-disk"]);
+    assert!(placement.refused.values().all(|it| !it.eviction_helps()));
+}
+
+#[test]
+fn best_node_has_the_right_volume_and_leaves_functions_to_others() {
+    let mut index = Index::default();
+    node(&mut index, "large", &[150], (0, 0));
+    node(&mut index, "right", &[15], (0, 0));
+    node(&mut index, "with-vfs", &[15], (8, 0));
+    let demand = demand(&[15], 0, When::Now);
+    let placement = place(&index, &demand, ["large", "right", "with-vfs"]);
+    let scores = scores(&index, &demand, &placement.fits);
+    assert_eq!(scores, [("large", 6), ("right", 10), ("with-vfs", 8)]);
+}
+
+/// An upload, before its VM.
+#[test]
+fn disk_goes_where_functions_are_free_first() {
+    let mut index = Index::default();
+    node(&mut index, "busy", &[15], (0, 8));
+    node(&mut index, "free", &[15], (8, 0));
+    node(&mut index, "none", &[15], (0, 0));
+    let demand = demand(&[15], 2, When::Later);
+    let placement = place(&index, &demand, ["busy", "free", "none"]);
+    let scores = scores(&index, &demand, &placement.fits);
+    assert_eq!(scores, [("busy", 5), ("free", 10)]);
+    assert_eq!(
+        placement.refused.keys().copied().collect::<Vec<_>>(),
+        ["none"]
+    );
+}
+
+proptest! {
+    /// Bounded, and of no node's neighbours.
+    #[test]
+    fn scores_are_bounded_and_each_node_has_its_own(
+        nodes in prop::collection::vec((prop::collection::vec(1..40_u64, 0..4), (0..9_u32, 0..9_u32)), 1..6),
+        disks in prop::collection::vec(1..40_u64, 0..3),
+        vfs in 0..4_u64,
+    ) {
+        let mut index = Index::default();
+        let names: Vec<String> = (0..nodes.len()).map(|at| format!("n{at}")).collect();
+        for (name, (volumes, functions)) in names.iter().zip(&nodes) {
+            node(&mut index, name, volumes, *functions);
+        }
+        let demand = demand(&disks, vfs, When::Later);
+        let all = place(&index, &demand, names.iter().map(String::as_str));
+        let together = scores(&index, &demand, &all.fits);
+        for (name, score) in &together {
+            prop_assert!(*score <= MOST);
+            let alone = place(&index, &demand, [*name]);
+            prop_assert_eq!(scores(&index, &demand, &alone.fits), [(*name, *score)]);
+        }
+        prop_assert_eq!(all.fits.len() + all.refused.len(), names.len());
+        prop_assert_eq!(words(&all.refused).len(), all.refused.len());
+    }
+}
