@@ -106,6 +106,7 @@ mkdir -p "$archives"
 for name in $names; do
     binary=$binaries/$(profile_of "$name")/vmberth-$name
     if readelf -d "$binary" | grep -q NEEDED; then fail "vmberth-$name is not static"; fi
+    "$binary" --version >/dev/null || fail "vmberth-$name does not start; is this machine's glibc older than 2.36?"
     bytes=$(stat -c %s "$binary")
     [ "$bytes" -lt "$most_bytes" ] || fail "vmberth-$name has $bytes bytes, at most $most_bytes"
     cp "$binary" "$context/"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures a node's agent against a real API server: its release binary below a generated tree of 64
+# Measures a node's agent against a real API server: its binary, as in its image, below a generated tree of 64
 # volumes, 64 virtual functions and 4 sizes of pages, beside a stand-in for the kubelet. Called by
 # tests/bench.sh; prints one JSON object.
 set -euo pipefail

@@ -208,7 +208,7 @@ tests/fixtures/recorded.
 
 ## The agent of a node
 
-The exporter's release binary below a tree of files with 64 volumes, 64 virtual functions and 4 sizes of
+The exporter's binary, as in its image, below a tree of files with 64 volumes, 64 virtual functions and 4 sizes of
 huge pages (`exporter/examples/full-node.rs`), beside the plane's real kube-apiserver, in which its 64
 PersistentVolumes are made. A stand-in for the kubelet (`exporter/examples/kubelet.rs`) answers for the
 functions, of which containers hold 16; the node has no pods in the API server. Idle for

@@ -98,8 +98,14 @@ pub async fn follow<K: ResourceExt, V>(
                 tell(Change::All(std::mem::take(&mut fresh)));
                 told.clear();
             }
-            Ok(Event::Apply(object)) => tell(Change::One(key_of(&object), keep(&object))),
-            Ok(Event::Delete(object)) => tell(Change::One(key_of(&object), None)),
+            Ok(Event::Apply(object)) => {
+                tell(Change::One(key_of(&object), keep(&object)));
+                told.clear();
+            }
+            Ok(Event::Delete(object)) => {
+                tell(Change::One(key_of(&object), None));
+                told.clear();
+            }
             Err(error) => {
                 let broken = Broken::of(&error);
                 match broken {

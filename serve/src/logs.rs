@@ -39,7 +39,16 @@ pub fn init(args: &LogArgs) -> Result<(), LogError> {
         }
         LogFormat::Text => lines.with(form.with_ansi(false)).try_init(),
     }
-    .map_err(|_| LogError::Twice)
+    .map_err(|_| LogError::Twice)?;
+    std::panic::set_hook(Box::new(last_words));
+    Ok(())
+}
+
+/// In the form of the other lines: a program that is built to end with the first panic has no other moment to say why.
+fn last_words(panic: &std::panic::PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let words = panic.payload_as_str().unwrap_or("no words");
+    tracing::error!(location, words, "panicked");
 }
 
 fn filter(text: &str) -> Result<Targets, LogError> {

@@ -109,7 +109,7 @@ async fn connection_too_many_is_closed() {
 #[tokio::test]
 async fn shutdown_drains_what_runs() {
     let go = Arc::new(Notify::new());
-    let (running, identity) = start_ready(app(&go), &["--shutdown-delay=0.5"]).await;
+    let (running, identity) = start_ready(app(&go), &["--shutdown-delay=3"]).await;
     let mut waiting = running.connect(&identity).await.unwrap();
     waiting
         .write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n")
