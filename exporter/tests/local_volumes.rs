@@ -522,7 +522,7 @@ async fn who_keeps_it_while_it_is_emptied_saves_the_rest() {
     for (change, words) in [(keep, "is kept"), (bound, "another claim")] {
         let mut stage = Stage::released().await;
         stage.executor.look_again = std::time::Duration::from_millis(1);
-        for number in 0..10_000 {
+        for number in 0..30_000 {
             fs::write(stage.volume.path().join(format!("file-{number}")), "").unwrap();
         }
         stage.api.change_once_read(change);

@@ -51,7 +51,7 @@ finish() {
 trap finish EXIT
 
 # What an interrupted run left behind.
-"$PLANE" kubectl delete namespace -l e2e --timeout=150s
+"$PLANE" kubectl delete namespace -l e2e --timeout=300s
 "$PLANE" free-volumes
 
 # tell BINARY THREADS

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::SysfsError;
 
 /// Looks after a write, and the pause between them: a second in total. The kernel answers within the write as a rule.
-const LOOKS: u32 = 300;
+const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A device that is there.

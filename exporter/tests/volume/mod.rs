@@ -110,7 +110,7 @@ fn count(directory: &Path) -> u64 {
 /// Takes the directory of the order. What another test starts holds every lock of this process until it is executed, so a
 /// lock is waited for a moment.
 pub(crate) fn take(root: &Path, order: &ReclaimOrder) -> Result<Held, WipeError> {
-    for _ in 0..100 {
+    for _ in 0..2000 {
         match Held::take(root, &order.path, order.directory) {
             Err(WipeError::Locked(_)) => std::thread::sleep(std::time::Duration::from_millis(10)),
             taken => return taken,

@@ -90,9 +90,9 @@ impl Tool {
             pipe.shutdown().await
         };
         let run = async { futures::join!(feed, child.wait_with_output()).1 };
-        let output = timeout(self.limit.saturating_mul(NEIGHBOURS), run).await;
-        let output =
-            output.with_context(|| format!("`{}` not done after {:?}", self.line, self.limit))?;
+        let limit = self.limit.saturating_mul(NEIGHBOURS);
+        let output = timeout(limit, run).await;
+        let output = output.with_context(|| format!("`{}` not done after {limit:?}", self.line))?;
         output.with_context(|| format!("`{}`", self.line))
     }
 }

@@ -55,7 +55,7 @@ impl Scene {
             "--size=128Mi".to_owned(),
             "--insecure".to_owned(),
             format!("--uploadproxy-url=https://{proxy}"),
-            "--wait-secs=180".to_owned(),
+            "--wait-secs=360".to_owned(),
         ]);
         if asked == Asked::Everything {
             args.extend([

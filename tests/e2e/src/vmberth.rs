@@ -56,7 +56,7 @@ pub async fn upgrade(cluster: &Cluster, further: &[&str]) -> Result<()> {
         "--create-namespace",
         "--reset-values",
     ];
-    let wait = ["--wait", "--timeout=180s", &values, "--set", &image];
+    let wait = ["--wait", "--timeout=360s", &values, "--set", &image];
     let all = args.into_iter().chain(wait).chain(further.iter().copied());
     if let Err(e) = helm(all).output().await {
         let report = seen::namespace(cluster, NAME).await.unwrap_or_default();
@@ -123,7 +123,7 @@ pub async fn uninstall() -> Result<()> {
         NAME,
         "--ignore-not-found",
         "--wait",
-        "--timeout=120s",
+        "--timeout=240s",
     ];
     helm(args).output().await.map(drop)
 }

@@ -109,8 +109,8 @@ fn a_disk_that_is_held_open_is_not_emptied() -> Result<()> {
 
 /// Seconds for which the disk is held.
 const HOLD: u32 = 30;
-/// Shorter than that.
-const TOLD: Duration = Duration::from_secs(20);
+/// Shorter than that, even with neighbours.
+const TOLD: Duration = Duration::from_secs(10);
 
 /// Takes all room, in smaller and smaller files: a large one is refused before the last room is taken.
 const FILL: &str = "mkdir /var/vmberth-vd/filler; cd /var/vmberth-vd/filler

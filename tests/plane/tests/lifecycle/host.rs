@@ -36,7 +36,8 @@ pub(crate) fn assert_same(before: &Traces) {
         if more.is_empty() && less.is_empty() {
             return;
         }
-        let patience = start.elapsed() < Duration::from_secs(5);
+        let patience = start.elapsed() < Duration::from_secs(30);
         assert!(patience, "there now: {more:#?}\nthere before: {less:#?}");
+        std::thread::sleep(Duration::from_millis(250));
     }
 }
