@@ -6,14 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::fit::counted::{Counted, When};
+use crate::fit::counted::{Amounts, Counted, When};
 use crate::pages::PageSize;
 use crate::quantity::parse_bytes;
-use crate::surroundings::{NetworkKnown, Surroundings};
+use crate::surroundings::{NetworkKnown, NetworkName, Surroundings};
 use crate::view::{Domain, InstanceSpec, Interface, Network};
-
-/// What is counted: how much, and when.
-pub type Amounts = BTreeMap<Counted, (u64, When)>;
 
 /// Why nobody can say yet what an instance needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,19 +30,19 @@ pub enum Unclear {
 pub fn counted(
     spec: &InstanceSpec<'_>,
     namespace: &str,
-    surroundings: &impl Surroundings,
+    surroundings: &dyn Surroundings,
     when: When,
 ) -> Result<Amounts, Unclear> {
     let mut amounts: BTreeMap<Counted, u64> = BTreeMap::new();
     for network in networks_of_functions(spec) {
-        let (namespace, name) = network.split_once('/').unwrap_or((namespace, network));
-        match surroundings.network(namespace, name) {
+        let network = NetworkName::of(network, namespace);
+        match network.known(surroundings) {
             NetworkKnown::Resource(resource) => {
                 let count = amounts.entry(Counted::Vfs(resource.into())).or_default();
                 *count = count.saturating_add(1);
             }
             NetworkKnown::WithoutResource => {}
-            NetworkKnown::Missing => return Err(Unclear::Network(format!("{namespace}/{name}"))),
+            NetworkKnown::Missing => return Err(Unclear::Network(network.to_string())),
             NetworkKnown::Unwatched => return Err(Unclear::Networks),
         }
     }
@@ -138,10 +135,7 @@ mod tests {
         }
     }
 
-    fn needs(
-        spec: &Value,
-        surroundings: &impl Surroundings,
-    ) -> Result<Vec<(String, u64)>, Unclear> {
+    fn needs(spec: &Value, surroundings: &dyn Surroundings) -> Result<Vec<(String, u64)>, Unclear> {
         let text = spec.to_string();
         let spec: InstanceSpec<'_> = serde_json::from_str(&text).unwrap();
         let amounts = counted(&spec, "edge", surroundings, When::Now)?;

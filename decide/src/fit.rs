@@ -9,7 +9,7 @@ pub mod volumes;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use counted::{Counted, NotEnough, Supply, VmName, When, enough};
+use counted::{Amounts, Counted, NotEnough, Supply, VmName, When, enough};
 use volumes::{ClaimDemand, FileSystemOffer, FreeVolume, Matching, VolumeMisfit, matching};
 
 /// What a VM needs of one node.
@@ -21,7 +21,7 @@ pub struct Demand {
     /// sure to be.
     pub claims: Vec<ClaimDemand>,
     /// What is counted: how much, and when.
-    pub counted: BTreeMap<Counted, (u64, When)>,
+    pub counted: Amounts,
 }
 
 /// What one node has.
@@ -111,12 +111,7 @@ impl Misfit {
     pub fn eviction_helps(&self) -> bool {
         match self {
             Self::Volumes(_) => false,
-            Self::NotEnough(NotEnough {
-                needs,
-                total,
-                unusable,
-                ..
-            }) => *needs <= total.saturating_sub(*unusable),
+            Self::NotEnough(misfit) => misfit.needs <= misfit.usable(),
         }
     }
 }

@@ -59,13 +59,21 @@ impl Index {
     pub fn apply(&mut self, event: Event) {
         match event {
             Event::Node(name, node) => {
-                self.rename(&name, node.map(|node| node.hostname));
-                self.offer_again(&name);
+                let hostname = node.map(|node| node.hostname);
+                let known = self.nodes.get(&name);
+                // Most of what happens to a node is its heartbeat.
+                if known.and_then(|known| known.hostname.as_ref()) != hostname.as_ref() {
+                    self.rename(&name, hostname);
+                    self.offer_again(&name);
+                }
             }
             Event::Inventory(name, inventory) => {
                 let stock = inventory.map(|inventory| Stock::of(&inventory));
-                self.nodes.entry(Arc::clone(&name)).or_default().stock = stock;
-                self.offer_again(&name);
+                let known = self.nodes.get(&name);
+                if known.and_then(|known| known.stock.as_ref()) != stock.as_ref() {
+                    self.nodes.entry(Arc::clone(&name)).or_default().stock = stock;
+                    self.offer_again(&name);
+                }
             }
             Event::Volume(name, volume) => self.volume(&name, volume),
         }
@@ -84,6 +92,9 @@ impl Index {
     }
 
     fn volume(&mut self, name: &Arc<str>, volume: Option<Volume>) {
+        if self.volumes.get(name) == volume.as_ref() {
+            return;
+        }
         let now = volume.as_ref().map(|volume| volume.hostnames.clone());
         let before = match volume {
             Some(volume) => self.volumes.insert(Arc::clone(name), volume),

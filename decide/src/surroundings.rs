@@ -3,6 +3,8 @@
 //! Watched by the webhook, written down by tests, unknown to the offline command. Nothing is ever asked while a
 //! review is decided.
 
+use std::fmt;
+
 /// Other objects, as far as they are known.
 pub trait Surroundings {
     /// A NetworkAttachmentDefinition.
@@ -10,6 +12,35 @@ pub trait Surroundings {
 
     /// The class of a claim.
     fn class_of_claim(&self, namespace: &str, name: &str) -> ClaimKnown<'_>;
+}
+
+/// A NetworkAttachmentDefinition by namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NetworkName {
+    namespace: String,
+    name: String,
+}
+
+impl NetworkName {
+    /// A name as VMs write it: without a namespace it is in the VM's own.
+    pub(crate) fn of(written: &str, namespace: &str) -> Self {
+        let (namespace, name) = written.split_once('/').unwrap_or((namespace, written));
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// What is known of it.
+    pub(crate) fn known<'s>(&self, surroundings: &'s dyn Surroundings) -> NetworkKnown<'s> {
+        surroundings.network(&self.namespace, &self.name)
+    }
+}
+
+impl fmt::Display for NetworkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
 }
 
 /// What is known of a NetworkAttachmentDefinition.

@@ -15,6 +15,9 @@ pub enum Counted {
     Pages(PageSize),
 }
 
+/// What is needed: how much, and when.
+pub type Amounts = BTreeMap<Counted, (u64, When)>;
+
 /// Namespace and name of a VM.
 pub type VmName = (Arc<str>, Arc<str>);
 
@@ -68,8 +71,8 @@ impl Supply {
     /// What this VM could have now: what is kept for itself is free to it.
     #[must_use]
     pub fn free_for(&self, vm: Option<&VmName>) -> u64 {
-        let others = self.held.iter().filter(|(holder, _)| Some(*holder) != vm);
-        let held = others.fold(0, |sum: u64, (_, amount)| sum.saturating_add(*amount));
+        let others = self.held_for_others(vm);
+        let held = others.fold(0, |sum: u64, (_, amount)| sum.saturating_add(amount));
         self.usable()
             .saturating_sub(self.allocated)
             .saturating_sub(held)
@@ -79,6 +82,14 @@ impl Supply {
     #[must_use]
     pub fn usable(&self) -> u64 {
         self.total.saturating_sub(self.unusable)
+    }
+
+    fn held_for_others<'s>(
+        &'s self,
+        vm: Option<&VmName>,
+    ) -> impl Iterator<Item = (&'s VmName, u64)> {
+        let held = self.held.iter().map(|(holder, amount)| (holder, *amount));
+        held.filter(move |(holder, amount)| Some(*holder) != vm && *amount > 0)
     }
 }
 
@@ -102,11 +113,7 @@ pub fn enough(
     if needs <= there {
         return Ok(());
     }
-    let others = supply.held.iter();
-    let others = others.filter(|(holder, amount)| Some(*holder) != vm && **amount > 0);
-    let held = others
-        .map(|(holder, amount)| (holder.clone(), *amount))
-        .collect();
+    let held = supply.held_for_others(vm);
     Err(NotEnough {
         of: of.clone(),
         needs,
@@ -115,7 +122,9 @@ pub fn enough(
         total: supply.total,
         unusable: supply.unusable,
         allocated: supply.allocated,
-        held,
+        held: held
+            .map(|(holder, amount)| (holder.clone(), amount))
+            .collect(),
     })
 }
 
@@ -134,8 +143,14 @@ impl NotEnough {
     pub fn there(&self) -> u64 {
         match self.when {
             When::Now => self.free,
-            When::Later => self.total.saturating_sub(self.unusable),
+            When::Later => self.usable(),
         }
+    }
+
+    /// How much there would be if nobody else had any.
+    #[must_use]
+    pub fn usable(&self) -> u64 {
+        self.total.saturating_sub(self.unusable)
     }
 }
 

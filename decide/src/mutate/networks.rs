@@ -1,23 +1,12 @@
 //! A guest's interfaces and networks as they are, and as they will be with what is added.
 
-use std::fmt;
-
 use serde_json::{Value, json};
 
 use crate::edit::{Edit, Token, Why};
 use crate::policy::PodInterface;
-use crate::surroundings::NetworkKnown;
 use crate::view::{Interface, Network};
 
-use super::Context;
 use super::guest::Guest;
-
-/// A NetworkAttachmentDefinition by namespace and name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct NetworkName {
-    namespace: String,
-    name: String,
-}
 
 /// One interface with its network: as it is, or as it will be added.
 #[derive(Debug, Clone)]
@@ -38,28 +27,6 @@ struct Added {
     network: Value,
     what: String,
     why: Why,
-}
-
-impl NetworkName {
-    /// A name as VMs write it: without a namespace it is in the VM's own.
-    pub(super) fn of(written: &str, namespace: &str) -> Self {
-        let (namespace, name) = written.split_once('/').unwrap_or((namespace, written));
-        Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }
-    }
-
-    /// What is known of it.
-    pub(super) fn known<'c>(&self, context: Context<'c>) -> NetworkKnown<'c> {
-        context.surroundings.network(&self.namespace, &self.name)
-    }
-}
-
-impl fmt::Display for NetworkName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
 }
 
 impl Plug {

@@ -12,10 +12,9 @@ use serde_json::{Value, json};
 
 use crate::edit::{Edit, Token, Why};
 use crate::names;
-use crate::surroundings::NetworkKnown;
+use crate::surroundings::{NetworkKnown, NetworkName};
 use crate::view::{Amounts, Container, Pod, Resources};
 
-use super::networks::NetworkName;
 use super::{Context, Mutation, Note};
 
 /// Adds what is missing. If one network is not known, nothing is: a pod with half of its functions would start.
@@ -34,7 +33,7 @@ pub(super) fn inject(pod: &Pod<'_>, context: Context<'_>, out: &mut Mutation) {
     }
     let mut wanted: BTreeMap<&str, u64> = BTreeMap::new();
     for network in &all {
-        match network.known(context) {
+        match network.known(context.surroundings) {
             NetworkKnown::Resource(resource) => *wanted.entry(resource).or_default() += 1,
             NetworkKnown::WithoutResource => {}
             NetworkKnown::Unwatched => {

@@ -9,14 +9,14 @@ use crate::denial::Denial;
 use crate::edit::{Dotted, Why};
 use crate::names;
 use crate::policy::Policy;
-use crate::surroundings::NetworkKnown;
+use crate::surroundings::{NetworkKnown, NetworkName};
 use crate::view::{Interface, Network};
 use crate::warning::Warning;
 use crate::wish::VfWish;
 
 use super::guest::Guest;
 use super::machines::{Asked, Change};
-use super::networks::{NetworkName, Plug, interfaces};
+use super::networks::{Plug, interfaces};
 use super::{Context, Mutation, wishes};
 
 /// The interfaces of the guest as they will be: those that it has, then those that are added.
@@ -178,7 +178,7 @@ pub(super) fn warn(change: Change<'_>, context: Context<'_>, out: &mut Mutation)
 
 /// What a person should know of this network.
 fn warning(path: String, network: &NetworkName, context: Context<'_>) -> Option<Warning> {
-    let known = network.known(context);
+    let known = network.known(context.surroundings);
     let network = network.to_string();
     match known {
         NetworkKnown::Missing => Some(Warning::NetworkMissing { path, network }),

@@ -35,28 +35,28 @@ impl Refusal {
         }
     }
 
-    /// The kind and how far it is from fitting: of several misfits, the one that is hardest to cure is told.
-    fn kind(&self) -> (Kind, u64) {
+    /// Of several misfits, the one that is hardest to cure is told.
+    fn hardest(&self) -> Option<&Misfit> {
         match self {
-            Self::Unknown(unknown) => (Kind::Unknown(*unknown), 0),
-            Self::Misfits(misfits) => {
-                let worst = misfits.iter().min_by_key(|misfit| misfit.eviction_helps());
-                worst.map_or((Kind::Unknown(Unknown::Node), 0), |misfit| {
-                    (Kind::Lack(misfit.lack()), misfit.shortfall())
-                })
-            }
+            Self::Unknown(_) => None,
+            Self::Misfits(misfits) => misfits.iter().min_by_key(|it| it.eviction_helps()),
+        }
+    }
+
+    /// What it has in common with others; `None` if there is nothing to tell.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Unknown(unknown) => Some(Kind::Unknown(*unknown)),
+            Self::Misfits(_) => Some(Kind::Lack(self.hardest()?.lack())),
         }
     }
 
     fn text(&self, node: &str) -> String {
         match self {
             Self::Unknown(unknown) => unknown.to_string(),
-            Self::Misfits(misfits) => {
-                let worst = misfits.iter().min_by_key(|misfit| misfit.eviction_helps());
-                worst.map_or_else(String::new, |misfit| {
-                    format!("{misfit} (on {node}, the closest)")
-                })
-            }
+            Self::Misfits(_) => self.hardest().map_or_else(String::new, |misfit| {
+                format!("{misfit} (on {node}, the closest)")
+            }),
         }
     }
 }
@@ -64,20 +64,22 @@ impl Refusal {
 /// Words for each node.
 #[must_use]
 pub fn words<'n>(refused: &BTreeMap<&'n str, Refusal>) -> BTreeMap<&'n str, String> {
-    let mut closest: BTreeMap<Kind, (u64, &'n str, &Refusal)> = BTreeMap::new();
+    let mut closest: BTreeMap<Option<Kind>, (u64, &'n str, &Refusal)> = BTreeMap::new();
     for (&node, refusal) in refused {
-        let (kind, shortfall) = refusal.kind();
-        let best = closest.entry(kind).or_insert((shortfall, node, refusal));
+        let shortfall = refusal.hardest().map_or(0, Misfit::shortfall);
+        let best = closest
+            .entry(refusal.kind())
+            .or_insert((shortfall, node, refusal));
         // Of equals, the first by name.
         if shortfall < best.0 {
             *best = (shortfall, node, refusal);
         }
     }
-    let texts: BTreeMap<Kind, String> = closest
+    let texts: BTreeMap<Option<Kind>, String> = closest
         .into_iter()
         .map(|(kind, (_, node, refusal))| (kind, refusal.text(node)))
         .collect();
-    let text = |refusal: &Refusal| texts.get(&refusal.kind().0).cloned().unwrap_or_default();
+    let text = |refusal: &Refusal| texts.get(&refusal.kind()).cloned().unwrap_or_default();
     refused
         .iter()
         .map(|(&node, refusal)| (node, text(refusal)))
