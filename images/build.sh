@@ -15,11 +15,11 @@ cd "$(dirname "$0")/.."
 
 target=x86_64-unknown-linux-gnu
 linker="-C link-arg=-Wl,--icf=all,-z,pack-relative-relocs"
-names="webhook certs exporter"
+names="webhook certs exporter extender"
 most_bytes=$((20 * 1024 * 1024))
 archives=${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}
 # What the binaries are made of; a change elsewhere needs no new tag.
-sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve cluster webhook certs exporter images"
+sources="Cargo.toml Cargo.lock rust-toolchain.toml decide serve cluster webhook certs exporter extender images"
 
 say() { echo "images: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -73,9 +73,10 @@ for candidate in buildah podman docker; do
 done
 [ -n "$builder" ] || fail "none of buildah, podman and docker is installed"
 
-# The webhook is in the way of every VM: quick first. The others run beside all that, on every node: small first.
+# The webhook and the extender are in the way of every VM: quick first. The others run beside all that, on every node:
+# small first.
 profile_of() {
-    case $1 in webhook) echo release ;; *) echo small ;; esac
+    case $1 in webhook | extender) echo release ;; *) echo small ;; esac
 }
 
 # Static glibc: docs/adr/0001-static-glibc.md; what the linker saves: docs/adr/0008-memory-of-the-exporter.md.

@@ -146,6 +146,7 @@ rows = [
     ("exporter.image_mib", archive_mebibytes("exporter"), "MiB", most(20)),
     ("webhook.image_mib", archive_mebibytes("webhook"), "MiB", most(20)),
     ("certs.image_mib", archive_mebibytes("certs"), "MiB", most(20)),
+    ("extender.image_mib", archive_mebibytes("extender"), "MiB", most(20)),
     ("plane.cold_s", plane_seconds("cold"), "s", most(1800)),
     ("plane.warm_s", plane_seconds("warm"), "s", most(120)),
 ]

@@ -71,7 +71,7 @@ step "clippy of the end-to-end stories" cargo clippy --quiet --locked -p vmberth
     --test without --test stories --test exporter --test lifecycle -- -D warnings
 step "unit and property tests" cargo test --quiet --locked --workspace --exclude vmberth-e2e --lib --bins --examples
 step "integration tests without a cluster" cargo test --quiet --locked -p vmberth-decide \
-    -p vmberth-serve -p vmberth-webhook -p vmberth-certs -p vmberth-exporter --test '*'
+    -p vmberth-serve -p vmberth-webhook -p vmberth-certs -p vmberth-exporter -p vmberth-extender --test '*'
 step "licences and sources of dependencies" tests/licences.sh
 [ "$only_check" = check ] && exit 0
 

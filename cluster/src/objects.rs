@@ -6,15 +6,16 @@ mod event;
 mod node;
 mod persistent_volume;
 mod pod;
+mod storage_class;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::{Deserialize, Deserializer};
 
-pub use claim::{PersistentVolumeClaim, PersistentVolumeClaimSpec};
+pub use claim::{LabelSelector, PersistentVolumeClaim, PersistentVolumeClaimSpec};
 pub use event::Event;
-pub use node::{Node, NodeStatus};
+pub use node::{Node, NodeSpec, NodeStatus, Taint};
 pub use persistent_volume::{
     ClaimReference, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PersistentVolume,
     PersistentVolumeSpec, PersistentVolumeStatus, VolumeNodeAffinity, VolumePath,
@@ -23,6 +24,7 @@ pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus, PodVolume,
     Resources,
 };
+pub use storage_class::StorageClass;
 
 /// Amounts by resource.
 pub type Quantities = BTreeMap<String, Quantity>;

@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use crate::fit::counted::{Amounts, Counted, When};
 use crate::pages::PageSize;
+use crate::policy::{Policy, VfPool};
+use crate::profile::Profile;
 use crate::quantity::parse_bytes;
 use crate::surroundings::{NetworkKnown, NetworkName, Surroundings};
 use crate::view::{Domain, InstanceSpec, Interface, Network};
+use crate::wish::Pages;
 
 /// Why nobody can say yet what an instance needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,47 +21,103 @@ pub enum Unclear {
     /// KubeVirt would wait for it, too.
     #[error("NetworkAttachmentDefinition {0} is not there")]
     Network(String),
+    /// The scheduler has heard of it before us.
+    #[error("claim {0} is not known yet")]
+    Claim(String),
+    /// Somebody mistyped it, or took it out of the policy.
+    #[error("profile {0} is not in the policy")]
+    Profile(String),
     /// The watch is not complete.
     #[error("NetworkAttachmentDefinitions are not known yet")]
     Networks,
 }
 
-/// What the instance needs, all of it at that time.
-///
-/// # Errors
-/// If one of its networks is not known.
-pub fn counted(
-    spec: &InstanceSpec<'_>,
-    namespace: &str,
-    surroundings: &dyn Surroundings,
-    when: When,
-) -> Result<Amounts, Unclear> {
-    let mut amounts: BTreeMap<Counted, u64> = BTreeMap::new();
-    for network in networks_of_functions(spec) {
-        let network = NetworkName::of(network, namespace);
-        match network.known(surroundings) {
-            NetworkKnown::Resource(resource) => {
-                let count = amounts.entry(Counted::Vfs(resource.into())).or_default();
-                *count = count.saturating_add(1);
-            }
-            NetworkKnown::WithoutResource => {}
-            NetworkKnown::Missing => return Err(Unclear::Network(network.to_string())),
-            NetworkKnown::Unwatched => return Err(Unclear::Networks),
+/// What an instance says that it needs; what its networks mean is asked when it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The network of each virtual function.
+    networks: Vec<NetworkName>,
+    /// Resources that are requested by name.
+    written: Vec<(Arc<str>, u64)>,
+    /// Huge pages behind the memory.
+    pages: Option<(PageSize, u64)>,
+}
+
+impl Needs {
+    /// What this spec says.
+    #[must_use]
+    pub fn of(spec: &InstanceSpec<'_>, namespace: &str) -> Self {
+        Self {
+            networks: networks_of_functions(spec)
+                .map(|network| NetworkName::of(network, namespace))
+                .collect(),
+            written: written(spec),
+            pages: spec.domain.as_ref().and_then(pages),
         }
     }
-    for (resource, count) in written(spec) {
-        // A person who writes the number beside the network means the same functions.
-        let known = amounts.entry(Counted::Vfs(resource)).or_default();
-        *known = (*known).max(count);
+
+    /// What a VM of this profile will need, as far as the profile says: of pages, that there are some.
+    #[must_use]
+    pub fn of_profile(profile: &Profile, policy: &Policy, namespace: &str) -> Self {
+        let mut needs = Self::default();
+        for wish in profile.vfs.iter().flatten() {
+            let is_meant = |pool: &&VfPool| match &wish.network {
+                None => true,
+                Some(network) => pool.network == *network,
+            };
+            match (policy.vf_pools.iter().find(is_meant), &wish.network) {
+                (Some(pool), _) => {
+                    let resource = pool.resource.as_str().into();
+                    needs.written.push((resource, wish.count.into()));
+                }
+                (None, Some(network)) => {
+                    let network = NetworkName::of(network, namespace);
+                    let networks = std::iter::repeat_n(network, wish.count.into());
+                    needs.networks.extend(networks);
+                }
+                (None, None) => {}
+            }
+        }
+        let pages = profile.hugepages.or(policy.hugepages.map(Pages::Of));
+        if let Some(Pages::Of(size)) = pages {
+            needs.pages = Some((size, 1));
+        }
+        needs
     }
-    if let Some((size, pages)) = spec.domain.as_ref().and_then(pages) {
-        amounts.insert(Counted::Pages(size), pages);
+
+    /// All of it, needed at that time.
+    ///
+    /// # Errors
+    /// If one of its networks is not known.
+    pub fn amounts(&self, surroundings: &dyn Surroundings, when: When) -> Result<Amounts, Unclear> {
+        let mut amounts: BTreeMap<Counted, u64> = BTreeMap::new();
+        for network in &self.networks {
+            match network.known(surroundings) {
+                NetworkKnown::Resource(resource) => {
+                    let count = amounts.entry(Counted::Vfs(resource.into())).or_default();
+                    *count = count.saturating_add(1);
+                }
+                NetworkKnown::WithoutResource => {}
+                NetworkKnown::Missing => return Err(Unclear::Network(network.to_string())),
+                NetworkKnown::Unwatched => return Err(Unclear::Networks),
+            }
+        }
+        for (resource, count) in &self.written {
+            // A person who writes the number beside the network means the same functions.
+            let known = amounts
+                .entry(Counted::Vfs(Arc::clone(resource)))
+                .or_default();
+            *known = (*known).max(*count);
+        }
+        if let Some((size, pages)) = self.pages {
+            amounts.insert(Counted::Pages(size), pages);
+        }
+        Ok(amounts
+            .into_iter()
+            .filter(|(_, amount)| *amount > 0)
+            .map(|(of, amount)| (of, (amount, when)))
+            .collect())
     }
-    Ok(amounts
-        .into_iter()
-        .filter(|(_, amount)| *amount > 0)
-        .map(|(of, amount)| (of, (amount, when)))
-        .collect())
 }
 
 /// Of each interface that is a virtual function, as it is written.
@@ -74,16 +133,18 @@ fn networks_of_functions<'s>(spec: &'s InstanceSpec<'_>) -> impl Iterator<Item =
     })
 }
 
-/// Extended resources that are requested by name; a device plugin's have a domain in front.
+/// Resources that are requested by name; of pages it matters only what is behind the guest.
 fn written(spec: &InstanceSpec<'_>) -> Vec<(Arc<str>, u64)> {
     let resources = spec.domain.iter().filter_map(|it| it.resources.as_ref());
     let requests = resources.filter_map(|it| it.requests.as_ref());
-    let extended = requests.flat_map(|it| it.iter()).filter(|(name, _)| {
-        let domain = name.split_once('/').map(|(domain, _)| domain);
-        domain.is_some_and(|domain| !domain.ends_with("kubernetes.io"))
-    });
-    extended
-        .filter_map(|(name, amount)| Some((name.into(), parse_bytes(amount).ok()?)))
+    let amounts = requests.flat_map(|it| it.iter());
+    amounts
+        .filter_map(
+            |(name, amount)| match Counted::of_resource(name, parse_bytes(amount).ok()?)? {
+                (Counted::Vfs(resource), count) => Some((resource, count)),
+                (Counted::Pages(_), _) => None,
+            },
+        )
         .collect()
 }
 
@@ -138,7 +199,7 @@ mod tests {
     fn needs(spec: &Value, surroundings: &dyn Surroundings) -> Result<Vec<(String, u64)>, Unclear> {
         let text = spec.to_string();
         let spec: InstanceSpec<'_> = serde_json::from_str(&text).unwrap();
-        let amounts = counted(&spec, "edge", surroundings, When::Now)?;
+        let amounts = Needs::of(&spec, "edge").amounts(surroundings, When::Now)?;
         let told = amounts
             .iter()
             .map(|(of, (amount, _))| (of.to_string(), *amount));

@@ -4,12 +4,14 @@
 //! kube-scheduler knows by itself (CPUs, memory, taints) is left to it.
 
 pub mod counted;
+pub mod ties;
 pub mod volumes;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use counted::{Amounts, Counted, NotEnough, Supply, VmName, When, enough};
+use ties::{Tie, Ties};
 use volumes::{ClaimDemand, FileSystemOffer, FreeVolume, Matching, VolumeMisfit, matching};
 
 /// What a VM needs of one node.
@@ -22,6 +24,8 @@ pub struct Demand {
     pub claims: Vec<ClaimDemand>,
     /// What is counted: how much, and when.
     pub counted: Amounts,
+    /// What ties it to certain nodes.
+    pub ties: Ties,
 }
 
 /// What one node has.
@@ -33,6 +37,8 @@ pub struct Offer {
     pub file_systems: Vec<FileSystemOffer>,
     /// What is counted.
     pub counted: BTreeMap<Counted, Supply>,
+    /// Claims of VMs whose other disks lie here: each needs a volume of this node, and can have none elsewhere.
+    pub held: BTreeMap<VmName, Vec<ClaimDemand>>,
 }
 
 /// How a demand fits.
@@ -47,6 +53,8 @@ pub struct Fit {
 /// Why a node can't hold a VM.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Misfit {
+    /// It has to be elsewhere.
+    Tied(Tie),
     /// Its volumes.
     Volumes(VolumeMisfit),
     /// Something that is counted.
@@ -56,6 +64,8 @@ pub enum Misfit {
 /// What is missing, without numbers: nodes that lack the same have this in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lack {
+    /// It has to be elsewhere.
+    Tied(Tie),
     /// Volumes of this class.
     Volumes(String),
     /// Bytes on disk.
@@ -68,6 +78,12 @@ impl Demand {
     /// Whether any node would do, as far as this is concerned.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
+        self.is_nothing_of_stock() && self.ties.are_none()
+    }
+
+    /// Whether it needs nothing that a node could run out of.
+    #[must_use]
+    pub fn is_nothing_of_stock(&self) -> bool {
         self.claims.is_empty() && self.counted.is_empty()
     }
 }
@@ -88,7 +104,10 @@ impl Misfit {
     #[must_use]
     pub fn lack(&self) -> Lack {
         match self {
-            Self::Volumes(VolumeMisfit::TooFew { class, .. }) => Lack::Volumes(class.clone()),
+            Self::Tied(tie) => Lack::Tied(tie.clone()),
+            Self::Volumes(
+                VolumeMisfit::TooFew { class, .. } | VolumeMisfit::Held { class, .. },
+            ) => Lack::Volumes(class.clone()),
             Self::Volumes(VolumeMisfit::NoSpace { .. }) => Lack::Space,
             Self::NotEnough(NotEnough { of, when, .. }) => Lack::Counted(of.clone(), *when),
         }
@@ -98,6 +117,7 @@ impl Misfit {
     #[must_use]
     pub fn shortfall(&self) -> u64 {
         match self {
+            Self::Tied(_) | Self::Volumes(VolumeMisfit::Held { .. }) => 0,
             Self::Volumes(VolumeMisfit::TooFew { claims, fit, .. }) => {
                 u64::try_from(claims.len().saturating_sub(*fit)).unwrap_or(u64::MAX)
             }
@@ -110,7 +130,7 @@ impl Misfit {
     #[must_use]
     pub fn eviction_helps(&self) -> bool {
         match self {
-            Self::Volumes(_) => false,
+            Self::Tied(_) | Self::Volumes(_) => false,
             Self::NotEnough(misfit) => misfit.needs <= misfit.usable(),
         }
     }
@@ -128,7 +148,7 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
         .filter_map(|(of, (needs, when))| enough(of, *needs, *when, supply(of), vm).err())
         .map(Misfit::NotEnough)
         .collect();
-    match matching(&demand.claims, &offer.volumes, &offer.file_systems) {
+    match volumes_for(demand, offer) {
         Ok(matching) if misfits.is_empty() => {
             let mut counted = demand.counted.iter();
             let is_free = |(of, (needs, _)): (&Counted, &(u64, When))| {
@@ -147,9 +167,35 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
     }
 }
 
+/// Volumes for the demand's claims, chosen so that those that are held for others have one, too.
+fn volumes_for(demand: &Demand, offer: &Offer) -> Result<Matching, VolumeMisfit> {
+    let own = |claims: &[ClaimDemand]| matching(claims, &offer.volumes, &offer.file_systems);
+    let others = offer.held.iter();
+    let others: Vec<_> = others
+        .filter(|(vm, _)| Some(*vm) != demand.vm.as_ref())
+        .collect();
+    if demand.claims.is_empty() || others.is_empty() {
+        return own(&demand.claims);
+    }
+    let held = others.iter().flat_map(|(_, claims)| claims.iter());
+    let all: Vec<ClaimDemand> = demand.claims.iter().chain(held).cloned().collect();
+    if let Ok(mut matching) = own(&all) {
+        matching.volumes.truncate(demand.claims.len());
+        matching.waste = matching.waste_of(&demand.claims, &offer.volumes);
+        return Ok(matching);
+    }
+    own(&demand.claims)?;
+    Err(VolumeMisfit::Held {
+        class: demand.claims.first().map_or("", |it| &it.class).to_owned(),
+        count: demand.claims.len(),
+        holders: others.iter().map(|(vm, _)| (*vm).clone()).collect(),
+    })
+}
+
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Tied(tie) => tie.fmt(f),
             Self::Volumes(misfit) => misfit.fmt(f),
             Self::NotEnough(misfit) => misfit.fmt(f),
         }

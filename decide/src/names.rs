@@ -9,7 +9,8 @@ pub const POLICY_KIND: &str = "Policy";
 /// where [`crate::mutate`] copies it to the template; read by the chart's selectors and by [`crate::mutate`].
 pub const INJECT_LABEL: &str = "vmberth.io/inject";
 /// Annotation of a VM, its template or an instance: the profile that it wants. Written by users; read by
-/// [`crate::wish`].
+/// [`crate::wish`]. On a DataVolume or claim: that of the VM that will come; CDI copies it from the one to the other
+/// (CDI 1.65, pkg/controller/datavolume/controller-base.go); read by [`crate::whose`].
 pub const PROFILE_ANNOTATION: &str = "vmberth.io/profile";
 /// Annotation of a VM, its template or an instance: pages behind its memory. Written by users; read as above.
 pub const HUGEPAGES_ANNOTATION: &str = "vmberth.io/hugepages";
@@ -54,6 +55,8 @@ pub const CDI_GROUP: &str = "cdi.kubevirt.io";
 pub const CDI_VERSION: &str = "v1beta1";
 /// Kind of the owner whose template overrules tolerations of its instance (facts: kubevirt-cdi 0.2).
 pub const VIRTUAL_MACHINE_KIND: &str = "VirtualMachine";
+/// Kind of what a launcher pod runs. Written by virt-controller as their owner.
+pub const INSTANCE_KIND: &str = "VirtualMachineInstance";
 
 /// Role of a pod to KubeVirt. Written by virt-controller; read by [`crate::subject`] and the chart's selectors.
 pub const KUBEVIRT_LABEL: &str = "kubevirt.io";
@@ -107,6 +110,18 @@ pub const BIND_IMMEDIATE_ANNOTATION: &str = "cdi.kubevirt.io/storage.bind.immedi
 pub const REQUIRES_SCRATCH_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.requiresScratch";
 /// Marks a claim that waits for an upload. Written by virtctl and cdi-controller (facts: kubevirt-cdi 4).
 pub const UPLOAD_TARGET_ANNOTATION: &str = "cdi.kubevirt.io/storage.upload.target";
+/// What a claim is filled from. Written by cdi-controller (CDI 1.65, pkg/controller/common/util.go, `AnnSource`).
+pub const IMPORT_SOURCE_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.source";
+/// Phase of the pod that fills a claim; `Succeeded` when it is filled. Written by cdi-controller (facts: kubevirt-cdi 4).
+pub const POD_PHASE_ANNOTATION: &str = "cdi.kubevirt.io/storage.pod.phase";
+/// Annotation of pods that bind a VM's volumes and end before it starts. Written by virt-controller (facts: kubevirt-cdi 2).
+pub const PROVISIONING_ANNOTATION: &str = "kubevirt.io/ephemeral-provisioning";
+/// Provisioner of classes whose volumes are there or not.
+pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+/// Annotation of an object of our own: changed to wake pods that the scheduler has put aside. Written by the extender.
+pub const WOKEN_ANNOTATION: &str = "vmberth.io/woken";
+/// What resources of huge pages begin with; the size follows.
+pub const HUGEPAGES_PREFIX: &str = "hugepages-";
 
 /// Kind of the exporter's configuration file. Written by the chart; read by [`crate::node::config`].
 pub const EXPORTER_CONFIG_KIND: &str = "ExporterConfig";

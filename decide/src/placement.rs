@@ -40,11 +40,17 @@ pub fn place<'n>(
 }
 
 /// What needs nothing of ours fits anywhere, on nodes that nobody knows, too.
-fn on(index: &Index, demand: &Demand, node: &str) -> Result<Fit, Refusal> {
+fn on(index: &Index, demand: &Demand, name: &str) -> Result<Fit, Refusal> {
     if demand.is_nothing() {
         return Ok(Fit::of_nothing());
     }
-    let offer = index.offer(node).map_err(Refusal::Unknown)?;
+    let node = index.node(name).map_err(Refusal::Unknown)?;
+    let allowed = demand.ties.allow(name, node);
+    allowed.map_err(|tie| Refusal::Misfits(vec![Misfit::Tied(tie)]))?;
+    if demand.is_nothing_of_stock() {
+        return Ok(Fit::of_nothing());
+    }
+    let offer = index.offer(name).map_err(Refusal::Unknown)?;
     fit(demand, offer).map_err(Refusal::Misfits)
 }
 

@@ -19,6 +19,11 @@ use crate::toleration::Toleration;
 
 use file::PolicyFile;
 
+/// Half an hour: the largest images of edge sites come over slow lines.
+const HOLD_SECONDS: u32 = 1800;
+/// The longest hold: a day.
+const HOLD_SECONDS_MAX: u32 = 86_400;
+
 /// What the operator of the cluster wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -40,6 +45,10 @@ pub struct Policy {
     pub daemon_sets: BTreeSet<(String, String)>,
     /// Who places VMs and the pods of CDI that fill managed volumes; `None` leaves them as they are.
     pub scheduler_name: Option<String>,
+    /// The profile that a disk stands for whose VM does not exist yet and that names none itself.
+    pub disk_profile: Option<String>,
+    /// Seconds for which the rest of a VM's demand is held where its disks lie.
+    pub hold_seconds: u32,
     /// What follows a password in plain text.
     pub plain_passwords: PlainPasswords,
 }
@@ -151,6 +160,12 @@ impl Policy {
         self.exempt_namespaces.contains(namespace)
     }
 
+    /// The profile of that name.
+    #[must_use]
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
     /// The managed class of that name.
     #[must_use]
     pub fn managed(&self, class: &str) -> Option<&ManagedClass> {
@@ -178,6 +193,8 @@ impl Default for Policy {
             profiles: Vec::new(),
             daemon_sets: BTreeSet::new(),
             scheduler_name: None,
+            disk_profile: None,
+            hold_seconds: HOLD_SECONDS,
             plain_passwords: PlainPasswords::default(),
         }
     }

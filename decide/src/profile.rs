@@ -65,19 +65,24 @@ impl Selector {
     /// Whether labels fit of which this tells the value.
     pub fn selects_by<'l>(&self, value: impl Fn(&str) -> Option<&'l str>) -> bool {
         let equal = |(key, wanted): (&String, &String)| value(key) == Some(wanted.as_str());
-        let holds = |requirement: &Requirement| {
-            let value = value(&requirement.key);
-            let among = |values: &[String]| {
-                value.is_some_and(|value| values.iter().any(|wanted| wanted == value))
-            };
-            match &requirement.operator {
-                LabelOperator::In(values) => among(values),
-                LabelOperator::NotIn(values) => !among(values),
-                LabelOperator::Exists => value.is_some(),
-                LabelOperator::DoesNotExist => value.is_none(),
-            }
+        self.match_labels.iter().all(equal)
+            && self.match_expressions.iter().all(|it| it.holds(&value))
+    }
+}
+
+impl Requirement {
+    /// Whether it holds of labels of which this tells the value.
+    pub fn holds<'l>(&self, value: impl Fn(&str) -> Option<&'l str>) -> bool {
+        let value = value(&self.key);
+        let among = |values: &[String]| {
+            value.is_some_and(|value| values.iter().any(|wanted| wanted == value))
         };
-        self.match_labels.iter().all(equal) && self.match_expressions.iter().all(holds)
+        match &self.operator {
+            LabelOperator::In(values) => among(values),
+            LabelOperator::NotIn(values) => !among(values),
+            LabelOperator::Exists => value.is_some(),
+            LabelOperator::DoesNotExist => value.is_none(),
+        }
     }
 }
 

@@ -16,14 +16,15 @@ pub trait Surroundings {
 
 /// A NetworkAttachmentDefinition by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NetworkName {
+pub struct NetworkName {
     namespace: String,
     name: String,
 }
 
 impl NetworkName {
     /// A name as VMs write it: without a namespace it is in the VM's own.
-    pub(crate) fn of(written: &str, namespace: &str) -> Self {
+    #[must_use]
+    pub fn of(written: &str, namespace: &str) -> Self {
         let (namespace, name) = written.split_once('/').unwrap_or((namespace, written));
         Self {
             namespace: namespace.to_owned(),
@@ -32,7 +33,8 @@ impl NetworkName {
     }
 
     /// What is known of it.
-    pub(crate) fn known<'s>(&self, surroundings: &'s dyn Surroundings) -> NetworkKnown<'s> {
+    #[must_use]
+    pub fn known<'s>(&self, surroundings: &'s dyn Surroundings) -> NetworkKnown<'s> {
         surroundings.network(&self.namespace, &self.name)
     }
 }

@@ -1,4 +1,5 @@
-//! From a TCP stream to a TLS stream: connection limit, handshake with a time limit, failures counted.
+//! From a TCP stream to a TLS stream, or a plain one on loopback: connection limit, handshake with a time limit, failures
+//! counted.
 
 use std::future::Future;
 use std::io;
@@ -14,15 +15,19 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use crate::args::ServeArgs;
 use crate::connection::{Connection, Slot};
 use crate::metrics::{HandshakeFailure, ServeMetrics};
 
+/// TLS, or the bytes as they come.
+pub type Stream = Either<TlsStream<TcpStream>, TcpStream>;
+
 /// axum-server drops handshake errors silently, so this acceptor counts them.
 #[derive(Clone)]
 pub struct Acceptor {
-    tls: Arc<ArcSwap<ServerConfig>>,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
     slots: Arc<Semaphore>,
     handshake: Duration,
     idle: Duration,
@@ -38,9 +43,13 @@ impl std::fmt::Debug for Acceptor {
 }
 
 impl Acceptor {
-    /// An acceptor with the limits of the flags.
+    /// An acceptor with the limits of the flags; without a configuration of TLS it takes plain HTTP.
     #[must_use]
-    pub fn new(tls: Arc<ArcSwap<ServerConfig>>, args: &ServeArgs, metrics: ServeMetrics) -> Self {
+    pub fn new(
+        tls: Option<Arc<ArcSwap<ServerConfig>>>,
+        args: &ServeArgs,
+        metrics: ServeMetrics,
+    ) -> Self {
         Self {
             tls,
             slots: Arc::new(Semaphore::new(
@@ -52,17 +61,29 @@ impl Acceptor {
         }
     }
 
-    async fn secure(self, stream: TcpStream) -> io::Result<Connection<TlsStream<TcpStream>>> {
-        let Ok(permit) = self.slots.try_acquire_owned() else {
+    async fn take(self, stream: TcpStream) -> io::Result<Connection<Stream>> {
+        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             self.metrics.connections_refused.inc();
             return Err(io::Error::other("too many connections"));
         };
         let slot = Slot::new(self.metrics.connections.clone(), permit);
         stream.set_nodelay(true)?;
-        let tls = TlsAcceptor::from(self.tls.load_full());
+        let stream = match &self.tls {
+            Some(tls) => Either::Left(self.secure(tls.load_full(), stream).await?),
+            None => Either::Right(stream),
+        };
+        Ok(Connection::new(stream, self.idle, slot))
+    }
+
+    async fn secure(
+        &self,
+        tls: Arc<ServerConfig>,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let tls = TlsAcceptor::from(tls);
         let outcome = timeout(self.handshake, tls.accept(stream)).await;
         let failure = match outcome {
-            Ok(Ok(stream)) => return Ok(Connection::new(stream, self.idle, slot)),
+            Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => error,
             Err(_) => io::Error::from(io::ErrorKind::TimedOut),
         };
@@ -74,13 +95,13 @@ impl Acceptor {
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
-    type Stream = Connection<TlsStream<TcpStream>>;
+    type Stream = Connection<Stream>;
     type Service = S;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, S)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let acceptor = self.clone();
-        Box::pin(async move { Ok((acceptor.secure(stream).await?, service)) })
+        Box::pin(async move { Ok((acceptor.take(stream).await?, service)) })
     }
 }
 

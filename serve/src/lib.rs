@@ -1,13 +1,13 @@
 //! The HTTPS shell that our servers share. It knows no policy.
 //!
-//! Input: a router, a metrics registry and [`ServeArgs`]. Output: that router on a TLS port with limits on
-//! bytes, time, connections and concurrency, and health and metrics on a plain port of their own. It must
+//! Input: a router, a metrics registry and [`ServeArgs`]. Output: that router on a TLS port, or without TLS on loopback,
+//! with limits on bytes, time, connections and concurrency, and health and metrics on a plain port of their own. It must
 //! never look into a body, decide anything, or hold a global.
 //!
 //! Life of a server, in this order:
 //!
 //! 1. [`args`], [`logs`], [`build`]: flags, log lines, version;
-//! 2. [`server`]: both ports are bound, the certificate is awaited ([`tls`], [`client_ca`]), the app is served;
+//! 2. [`server`]: both ports are bound, the certificate is awaited (`renew`, [`tls`], [`client_ca`]), the app is served;
 //! 3. a connection: [`accept`] (handshake, connection limit), [`connection`] (idle limit);
 //! 4. a request: [`limits`] (concurrency, time, panics, status counter), [`body`] (bytes);
 //! 5. [`admin`], [`ready`], [`metrics`]: what the cluster sees of it;
@@ -24,6 +24,7 @@ pub mod limits;
 pub mod logs;
 pub mod metrics;
 pub mod ready;
+mod renew;
 pub mod server;
 pub mod shutdown;
 pub mod tls;

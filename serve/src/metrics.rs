@@ -65,7 +65,7 @@ impl ServeMetrics {
         let metrics = Self {
             requests: counter(
                 "requests_total",
-                "Answers on the TLS port by status.",
+                "Answers by status; health and metrics are not counted.",
                 "code",
             )?,
             handshake_failures: counter(

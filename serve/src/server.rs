@@ -11,7 +11,7 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::accept::Acceptor;
 use crate::admin::{self, Admin};
@@ -20,16 +20,14 @@ use crate::client_ca::ClientCa;
 use crate::limits::{self, Limits};
 use crate::metrics::{ProcessMetrics, ServeMetrics};
 use crate::ready::{Condition, Ready};
+use crate::renew;
 use crate::shutdown::{Shutdown, say_last};
 use crate::tls::{Certificate, TlsError};
-
-/// While there is no certificate at all, every second of it delays our readiness.
-const FIRST_CERTIFICATE_POLL: Duration = Duration::from_secs(1);
 
 /// What a server is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// Routes of the TLS port.
+    /// Routes of the port of requests.
     pub app: Router,
     /// All metrics of the process.
     pub registry: Registry,
@@ -46,10 +44,10 @@ pub struct Server {
     app: Router,
     admin: Admin,
     metrics: ServeMetrics,
-    // Added before the plain port answers, so that it never says ready too early.
-    certificate: Condition,
+    // Added before the plain port answers, so that it never says ready too early; without TLS there is no certificate.
+    certificate: Option<Condition>,
     running: Condition,
-    tls_port: TcpListener,
+    port: TcpListener,
     admin_port: TcpListener,
 }
 
@@ -63,6 +61,14 @@ pub enum ServeError {
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
+    },
+    /// Without TLS, everybody who reaches the port could ask.
+    #[error(
+        "{address}: found an address that others reach, expected one of loopback, since TLS is off"
+    )]
+    Exposed {
+        /// The address of the flag.
+        address: SocketAddr,
     },
     /// A port could not be served any longer.
     #[error("serving ended")]
@@ -89,14 +95,32 @@ impl Server {
     /// # Errors
     /// If a port cannot be bound or a metric's name is taken.
     pub async fn bind(args: ServeArgs, parts: Parts) -> Result<Self, ServeError> {
+        let certificate = parts.ready.condition("certificate");
+        Self::bind_with(args, parts, Some(certificate)).await
+    }
+
+    /// The same without TLS, for clients of the same machine or pod.
+    ///
+    /// # Errors
+    /// As [`Server::bind`], or if the address is not one of loopback.
+    pub async fn bind_plain(args: ServeArgs, parts: Parts) -> Result<Self, ServeError> {
+        if !is_loopback(args.listen) {
+            let address = args.listen;
+            return Err(ServeError::Exposed { address });
+        }
+        Self::bind_with(args, parts, None).await
+    }
+
+    async fn bind_with(
+        args: ServeArgs,
+        parts: Parts,
+        certificate: Option<Condition>,
+    ) -> Result<Self, ServeError> {
         let metrics = ServeMetrics::register(&parts.registry, parts.metrics_prefix)?;
-        let tls_port = listen(args.listen).await?;
+        let port = listen(args.listen).await?;
         let admin_port = listen(args.admin_listen).await?;
         let process = ProcessMetrics::register(&parts.registry, parts.metrics_prefix)?;
-        let (certificate, running) = (
-            parts.ready.condition("certificate"),
-            parts.ready.condition("running"),
-        );
+        let running = parts.ready.condition("running");
         let admin = Admin {
             registry: parts.registry,
             ready: parts.ready,
@@ -109,17 +133,17 @@ impl Server {
             metrics,
             certificate,
             running,
-            tls_port,
+            port,
             admin_port,
         })
     }
 
-    /// The TLS port's address, with the port that the system chose if the flag said 0.
+    /// Address of the port of requests, with the port that the system chose if the flag said 0.
     ///
     /// # Errors
     /// If the system does not know it.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.tls_port.local_addr()
+        self.port.local_addr()
     }
 
     /// The plain port's address.
@@ -139,19 +163,19 @@ impl Server {
         let plain = axum_server::Server::from_listener(self.admin_port)
             .handle(admin_handle.clone())
             .serve(admin::app(self.admin).into_make_service());
-        let secured = Secured {
+        let served = Served {
             args: &self.args,
             metrics: &self.metrics,
             certificate: self.certificate,
             running: self.running,
         };
-        let secured = async {
-            let result = secured.serve(self.app, self.tls_port, shutdown).await;
+        let served = async {
+            let result = served.serve(self.app, self.port, shutdown).await;
             admin_handle.shutdown();
             admin_handle.graceful_shutdown(Some(Duration::ZERO));
             result
         };
-        tokio::try_join!(secured, async { plain.await.map_err(ServeError::Serve) })?;
+        tokio::try_join!(served, async { plain.await.map_err(ServeError::Serve) })?;
         Ok(())
     }
 }
@@ -161,15 +185,21 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     bound.map_err(|source| ServeError::Bind { address, source })
 }
 
-/// What the TLS port needs besides the app.
-struct Secured<'a> {
+/// Whether nobody but this machine, or this pod, reaches an address.
+#[must_use]
+pub fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// What the port of requests needs besides the app.
+struct Served<'a> {
     args: &'a ServeArgs,
     metrics: &'a ServeMetrics,
-    certificate: Condition,
+    certificate: Option<Condition>,
     running: Condition,
 }
 
-impl Secured<'_> {
+impl Served<'_> {
     async fn serve(
         self,
         app: Router,
@@ -177,14 +207,20 @@ impl Secured<'_> {
         shutdown: &Shutdown,
     ) -> Result<(), ServeError> {
         let args = self.args;
-        let clients = args.client_ca.as_deref().map(ClientCa::load).transpose()?;
-        let mut certificate = Certificate::new(&args.tls_dir, clients, self.metrics.clone())?;
-        tokio::select! {
-            loaded = first_certificate(&mut certificate, args) => loaded?,
-            () = shutdown.begun() => return Ok(()),
+        let mut certificate = None;
+        if let Some(condition) = &self.certificate {
+            let clients = args.client_ca.as_deref().map(ClientCa::load).transpose()?;
+            let mut own = Certificate::new(&args.tls_dir, clients, self.metrics.clone())?;
+            tokio::select! {
+                loaded = renew::first(&mut own, args) => loaded?,
+                () = shutdown.begun() => return Ok(()),
+            }
+            condition.set(true);
+            certificate = Some(own);
         }
         let handle = Handle::new();
-        let acceptor = Acceptor::new(certificate.config(), args, self.metrics.clone());
+        let tls = certificate.as_ref().map(Certificate::config);
+        let acceptor = Acceptor::new(tls, args, self.metrics.clone());
         let mut server = axum_server::Server::from_listener(port)
             .acceptor(acceptor)
             .handle(handle.clone());
@@ -195,7 +231,6 @@ impl Secured<'_> {
         };
         let app = limits::guard(app, limits, self.metrics.clone());
         let app = app.layer(from_fn_with_state(shutdown.clone(), say_last));
-        self.certificate.set(true);
         self.running.set(!shutdown.has_begun());
         tracing::info!(listen = %args.listen, admin = %args.admin_listen, "serving");
 
@@ -209,7 +244,7 @@ impl Secured<'_> {
         };
         tokio::select! {
             served = server.serve(app.into_make_service()) => served?,
-            () = keep_fresh(&mut certificate, args.tls_poll) => {}
+            () = renew::keep_fresh(certificate, args.tls_poll) => {}
             () = drain => {}
         }
         tracing::info!("drained");
@@ -233,55 +268,4 @@ fn limit_connections(server: &mut axum_server::Server<SocketAddr, Acceptor>, arg
         .keep_alive_timeout(args.handshake_timeout)
         .max_header_list_size(16 << 10)
         .max_concurrent_streams(128);
-}
-
-/// Waits for a certificate, saying so; cert rotation and we may start in any order.
-async fn first_certificate(
-    certificate: &mut Certificate,
-    args: &ServeArgs,
-) -> Result<(), ServeError> {
-    let deadline = Instant::now() + args.tls_wait;
-    let mut wrong = None;
-    loop {
-        if let Err(error) = certificate.refresh() {
-            let text = error.to_string();
-            if wrong.as_ref().is_none_or(|(told, _)| *told != text) {
-                let wait = args.tls_wait.as_secs();
-                tracing::warn!(error = %text, at_most_seconds = wait, "waiting for a certificate");
-            }
-            wrong = Some((text, error));
-        }
-        if certificate.is_loaded() {
-            return Ok(());
-        }
-        if Instant::now() >= deadline
-            && let Some((_, source)) = wrong
-        {
-            return Err(ServeError::NoCertificate {
-                waited: args.tls_wait,
-                source,
-            });
-        }
-        sleep_until(deadline.min(Instant::now() + args.tls_poll.min(FIRST_CERTIFICATE_POLL))).await;
-    }
-}
-
-async fn keep_fresh(certificate: &mut Certificate, every: Duration) {
-    let mut timer = interval(every.max(Duration::from_millis(10)));
-    let mut told = String::new();
-    loop {
-        timer.tick().await;
-        match certificate.refresh() {
-            Ok(()) => {}
-            Err(error) => {
-                let text = error.to_string();
-                if told != text {
-                    tracing::error!(%error, "changed certificate refused, the old one is kept");
-                    told = text;
-                }
-                continue;
-            }
-        }
-        told.clear();
-    }
 }

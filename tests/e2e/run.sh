@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The end-to-end stories, in the cluster that `plane up` made: first that they fail without vmberth,
-# then with it, then those of its exporter, then vmberth's own life. tests/e2e/run.sh [NAME]: only
+# then with it, then those of its exporter and scheduler, then vmberth's own life. tests/e2e/run.sh [NAME]: only
 # stories with NAME in their path (stories::machines, rotation, ...). Builds what it needs outside of the cluster's network.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +21,7 @@ filter=("$@")
 
 # Binaries are named by cargo on standard error: Executable tests/x.rs (PATH).
 built=$(mktemp)
-if ! cargo test --locked -p vmberth-e2e --test without --test stories --test exporter \
+if ! cargo test --locked -p vmberth-e2e --test without --test stories --test exporter --test scheduler \
     --test lifecycle --no-run 2>"$built"; then
     cat "$built" >&2
     exit 1
@@ -61,4 +61,5 @@ tell() {
 tell "$(binary without)" 3
 tell "$(binary stories)" 4
 tell "$(binary exporter)" 1
+tell "$(binary scheduler)" 1
 tell "$(binary lifecycle)" 1

@@ -36,7 +36,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- printf "%s:%s" $path (default .root.Chart.AppVersion $image.tag) -}}
 {{- end -}}
 
-{{- /* Labels and annotations of a pod. No checksum of the policy: it is reloaded, not restarted. */ -}}
+{{- /* Labels and annotations of a pod, with further "annotations" if there are some. No checksum of the policy: it is
+       reloaded, not restarted. */ -}}
 {{- define "vmberth.podMetadata" -}}
 labels:
   {{- with .root.Values.podLabels }}
@@ -48,6 +49,9 @@ labels:
 {{- if .root.Values.monitoring.annotations -}}
 {{- $scrape := dict "prometheus.io/scrape" "true" "prometheus.io/port" "8080" "prometheus.io/path" "/metrics" "prometheus.io/scheme" "http" -}}
 {{- $annotations = mergeOverwrite $annotations $scrape -}}
+{{- end }}
+{{- with .annotations -}}
+{{- $annotations = mergeOverwrite $annotations . -}}
 {{- end }}
 {{- with $annotations }}
 annotations:

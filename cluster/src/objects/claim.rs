@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
 
-use super::nullable;
+use super::{NodeSelectorRequirement, Resources, nullable};
 
 /// A claim.
 #[derive(Debug, Clone, Default, Resource, Deserialize)]
@@ -27,4 +29,27 @@ pub struct PersistentVolumeClaimSpec {
     /// Its PersistentVolume; empty before it is bound, unless it asks for one.
     #[serde(default, deserialize_with = "nullable")]
     pub volume_name: String,
+    /// Who may mount it.
+    #[serde(default, deserialize_with = "nullable")]
+    pub access_modes: Vec<String>,
+    /// `Filesystem` or `Block`; empty means the former.
+    #[serde(default, deserialize_with = "nullable")]
+    pub volume_mode: String,
+    /// Requests `storage`.
+    #[serde(default, deserialize_with = "nullable")]
+    pub resources: Resources,
+    /// Labels that its volume must have.
+    pub selector: Option<LabelSelector>,
+}
+
+/// Kubernetes' label selector.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelSelector {
+    /// Labels that must have these values.
+    #[serde(default, deserialize_with = "nullable")]
+    pub match_labels: BTreeMap<String, String>,
+    /// Further requirements, which look like those of nodes.
+    #[serde(default, deserialize_with = "nullable")]
+    pub match_expressions: Vec<NodeSelectorRequirement>,
 }

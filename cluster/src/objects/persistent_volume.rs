@@ -30,6 +30,12 @@ pub struct PersistentVolumeSpec {
     /// Its class.
     #[serde(default, deserialize_with = "nullable")]
     pub storage_class_name: String,
+    /// Who may mount it.
+    #[serde(default, deserialize_with = "nullable")]
+    pub access_modes: Vec<String>,
+    /// `Filesystem` or `Block`; empty means the former.
+    #[serde(default, deserialize_with = "nullable")]
+    pub volume_mode: String,
     /// Whose it is; stays when that claim is gone.
     pub claim_ref: Option<ClaimReference>,
     /// A directory or device of one node.

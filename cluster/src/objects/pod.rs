@@ -32,6 +32,9 @@ pub struct PodSpec {
     /// What containers may mount.
     #[serde(default, deserialize_with = "nullable")]
     pub volumes: Vec<PodVolume>,
+    /// Where it is; empty before it was placed.
+    #[serde(default, deserialize_with = "nullable")]
+    pub node_name: String,
 }
 
 /// A container.
@@ -47,6 +50,14 @@ pub struct Container {
     /// What it needs.
     #[serde(default, deserialize_with = "nullable")]
     pub resources: Resources,
+}
+
+impl Container {
+    /// It runs as long as the pod, though it is begun before the containers.
+    #[must_use]
+    pub fn is_sidecar(&self) -> bool {
+        self.restart_policy == "Always"
+    }
 }
 
 /// What a container needs.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::names;
 use crate::pages::PageSize;
 
 /// A thing that is counted.
@@ -13,6 +14,21 @@ pub enum Counted {
     Vfs(Arc<str>),
     /// Huge pages of this size; counted in pages.
     Pages(PageSize),
+}
+
+impl Counted {
+    /// What a resource of this name is, and how much of it these units are: pages are requested in bytes. `None` of
+    /// Kubernetes' and KubeVirt's own, which are no functions.
+    #[must_use]
+    pub fn of_resource(name: &str, units: u64) -> Option<(Self, u64)> {
+        if let Some(size) = name.strip_prefix(names::HUGEPAGES_PREFIX) {
+            let size: PageSize = size.parse().ok()?;
+            return Some((Self::Pages(size), units.div_ceil(size.bytes())));
+        }
+        let (domain, _) = name.split_once('/')?;
+        let is_own = domain.ends_with("kubernetes.io") || domain == "devices.kubevirt.io";
+        (!is_own).then(|| (Self::Vfs(name.into()), units))
+    }
 }
 
 /// What is needed: how much, and when.
@@ -44,7 +60,7 @@ pub enum When {
 }
 
 /// So many VMs are named for which something is kept: an event has to stay readable.
-const HOLDERS_TOLD: usize = 2;
+pub(super) const HOLDERS_TOLD: usize = 2;
 
 /// Why there is not enough.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -48,6 +48,7 @@ fn offer(volumes: &[u64], disks: [u64; 2], counted: Vec<(Counted, Supply)>) -> O
         volumes: volumes.map(|(at, gib)| volume(at, *gib)).collect(),
         file_systems: disks.map(file_system).into(),
         counted: counted.into_iter().collect(),
+        ..Offer::default()
     }
 }
 
@@ -66,6 +67,7 @@ fn disk_goes_where_its_vm_can_run() {
         vm: Some(vm("vm1")),
         claims: vec![claim(0, 10)],
         counted: [(vfs(RESOURCES[0]), (2, When::Later))].into(),
+        ..Demand::default()
     };
     let node = |supply: Supply| offer(&[10], [20, 20], vec![(vfs(RESOURCES[0]), supply)]);
     assert!(fit(&demand, &node(total(2, 0))).unwrap().all_free_now);
@@ -81,13 +83,13 @@ fn disk_goes_where_its_vm_can_run() {
 #[test]
 fn everything_that_is_missing_is_told() {
     let demand = Demand {
-        vm: None,
         claims: vec![claim(0, 10)],
         counted: [
             (vfs(RESOURCES[0]), (1, When::Now)),
             (Counted::Pages(PageSize::Mi2), (512, When::Now)),
         ]
         .into(),
+        ..Demand::default()
     };
     let misfits = fit(&demand, &Offer::default()).unwrap_err();
     let texts: Vec<String> = misfits.iter().map(Misfit::to_string).collect();
@@ -133,6 +135,7 @@ fn demands() -> impl Strategy<Value = Demand> {
             .into_iter()
             .map(|(resource, needs, when)| (vfs(RESOURCES[resource]), (needs, when)))
             .collect(),
+        ..Demand::default()
     })
 }
 

@@ -5,14 +5,15 @@
 //! matched together, and on each file system all of their bytes must fit into what is really free. Of all such choices the
 //! one that wastes least is returned.
 
+mod misfit;
 mod search;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::profile::Selector;
-use crate::quantity::format_bytes;
+
+pub use misfit::VolumeMisfit;
 
 /// A claim that has no volume yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,61 +108,14 @@ pub struct Matching {
     pub waste: u64,
 }
 
-/// Why the claims do not fit.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum VolumeMisfit {
-    /// These claims have fewer volumes to choose from than they are.
-    TooFew {
-        /// Names of the claims.
-        claims: BTreeSet<String>,
-        /// Their class.
-        class: String,
-        /// Bytes of the smallest of them.
-        bytes: u64,
-        /// Volumes that one or another of them could take.
-        fit: usize,
-        /// Free volumes of the class.
-        free: usize,
-    },
-    /// There are volumes enough, but the disks behind them have not the bytes.
-    NoSpace {
-        /// Bytes of all claims.
-        needs: u64,
-        /// Bytes that are free for them on the file systems of the volumes.
-        free: u64,
-    },
-}
-
-impl fmt::Display for VolumeMisfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooFew {
-                claims,
-                class,
-                bytes,
-                fit,
-                free,
-            } => {
-                let count = claims.len();
-                let size = format_bytes(*bytes);
-                write!(
-                    f,
-                    "needs {count} volume{} of class {class} with {size} or more for ",
-                    if count == 1 { "" } else { "s" }
-                )?;
-                for (at, claim) in claims.iter().enumerate() {
-                    let comma = if at == 0 { "" } else { ", " };
-                    write!(f, "{comma}{claim}")?;
-                }
-                write!(f, ": {fit} of {free} free ones fit")
-            }
-            Self::NoSpace { needs, free } => write!(
-                f,
-                "needs {} on disk for its volumes: {} are really free",
-                format_bytes(*needs),
-                format_bytes(*free)
-            ),
-        }
+impl Matching {
+    /// Bytes of the volumes chosen that these claims, its first ones, did not ask for.
+    pub(super) fn waste_of(&self, claims: &[ClaimDemand], volumes: &[FreeVolume]) -> u64 {
+        let chosen = self.volumes.iter().filter_map(|at| volumes.get(*at));
+        let wastes = chosen.zip(claims);
+        wastes.fold(0, |sum: u64, (volume, claim)| {
+            sum.saturating_add(volume.bytes.saturating_sub(claim.bytes))
+        })
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Stock {
     /// The place of each PersistentVolume's file system.
     file_system_of: BTreeMap<Arc<str>, usize>,
     file_systems: Vec<FileSystemOffer>,
-    counted: BTreeMap<Counted, Supply>,
+    pub(super) counted: BTreeMap<Counted, Supply>,
 }
 
 impl Stock {
@@ -74,6 +74,7 @@ impl Stock {
             volumes: usable.map(volume).collect(),
             file_systems: self.file_systems.clone(),
             counted: self.counted.clone(),
+            held: BTreeMap::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
-use proptest::prelude::*;
+mod any_order;
+mod holds;
 
 use super::*;
-use crate::event::Node;
 use crate::fit::counted::Counted;
 use crate::inventory::{self, FileSystem, HugePages, NodeInventoryStatus, VfPool, VolumeState};
 
@@ -13,6 +13,7 @@ fn node(name: &str, hostname: &str) -> Event {
         name.into(),
         Some(Node {
             hostname: hostname.into(),
+            ..Node::default()
         }),
     )
 }
@@ -148,6 +149,22 @@ fn renamed_node_has_the_volumes_of_its_new_hostname() {
 }
 
 #[test]
+fn revision_grows_with_offers_only() {
+    let mut known = index([node("edge1", "edge1"), inventory("edge1", vec![])]);
+    let before = known.revision();
+    for event in [
+        node("edge1", "edge1"),
+        volume("a", "elsewhere"),
+        inventory("edge1", vec![]),
+    ] {
+        known.apply(event);
+    }
+    assert_eq!(known.revision(), before);
+    known.apply(volume("b", "edge1"));
+    assert!(known.revision() > before);
+}
+
+#[test]
 fn nothing_is_kept_of_what_is_gone() {
     let gone = [
         Event::Node("edge1".into(), None),
@@ -160,57 +177,4 @@ fn nothing_is_kept_of_what_is_gone() {
         volume("a", "edge1"),
     ];
     assert_eq!(index(there.into_iter().chain(gone)), Index::default());
-}
-
-fn events() -> impl Strategy<Value = Event> {
-    let number = 0..3_usize;
-    let hostname = 0..3_usize;
-    let state = prop::sample::select(VolumeState::ALL.to_vec());
-    (
-        0..3_u8,
-        number,
-        hostname,
-        any::<bool>(),
-        any::<bool>(),
-        state,
-    )
-        .prop_map(|(kind, number, hostname, is_there, is_free, state)| {
-            let (name, hostname) = (format!("n{number}"), format!("h{hostname}"));
-            let volume = format!("v{number}");
-            match (kind, is_there) {
-                (0, true) => node(&name, &hostname),
-                (0, false) => Event::Node(name.into(), None),
-                (1, true) => inventory(&name, vec![entry(&volume, state)]),
-                (1, false) => Event::Inventory(name.into(), None),
-                (_, true) => {
-                    let volume_now = Volume {
-                        is_free,
-                        ..free(&hostname)
-                    };
-                    Event::Volume(volume.into(), Some(volume_now))
-                }
-                (_, false) => Event::Volume(volume.into(), None),
-            }
-        })
-}
-
-fn key(event: &Event) -> (u8, Arc<str>) {
-    match event {
-        Event::Node(name, _) => (0, Arc::clone(name)),
-        Event::Inventory(name, _) => (1, Arc::clone(name)),
-        Event::Volume(name, _) => (2, Arc::clone(name)),
-    }
-}
-
-proptest! {
-    /// Whatever happened before: only what each object is now counts.
-    #[test]
-    fn replay_is_a_rebuild(events in prop::collection::vec(events(), 0..40)) {
-        let last: BTreeMap<(u8, Arc<str>), Event> =
-            events.iter().map(|event| (key(event), event.clone())).collect();
-        let rebuilt = index(last.values().cloned());
-        let reversed = index(last.into_values().rev());
-        prop_assert_eq!(&index(events), &rebuilt);
-        prop_assert_eq!(reversed, rebuilt);
-    }
 }

@@ -54,9 +54,12 @@ impl Refusal {
     fn text(&self, node: &str) -> String {
         match self {
             Self::Unknown(unknown) => unknown.to_string(),
-            Self::Misfits(_) => self.hardest().map_or_else(String::new, |misfit| {
-                format!("{misfit} (on {node}, the closest)")
-            }),
+            Self::Misfits(_) => match self.hardest() {
+                None => String::new(),
+                // Nodes with this in common differ in nothing.
+                Some(misfit @ Misfit::Tied(_)) => misfit.to_string(),
+                Some(misfit) => format!("{misfit} (on {node}, the closest)"),
+            },
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Which of the nodes that fit is the best.
 //!
 //! In this order: what the VM needs later is free there already; its volumes are the right ones, not larger ones; functions
-//! are left to VMs that need them. Numbers are whole and the same for the same nodes, whatever else is asked.
+//! are left to VMs that need them, and a disk that comes before its VM goes where there are some. Numbers are whole and the same for the same nodes, whatever else is asked.
 
-use crate::fit::counted::Counted;
+use crate::fit::counted::{Counted, Supply};
 use crate::fit::{Demand, Fit};
 use crate::index::Index;
 
@@ -14,8 +14,9 @@ pub const MOST: u64 = 10;
 const FREE_NOW: u64 = 4;
 /// Most points for volumes without waste.
 const RIGHT_SIZE: u64 = 4;
-/// Points for a node without functions, for a VM that needs none.
-const NO_FUNCTIONS: u64 = 2;
+/// Most points for what the node has that this VM does not need: none of it for a VM that needs none, all of it for a disk whose
+/// VM does not exist yet and may want any of it.
+const REST: u64 = 2;
 
 /// A score from 0 to [`MOST`] for each of these nodes that fit, in their order.
 #[must_use]
@@ -39,19 +40,15 @@ pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Ve
             let points = u128::from(RIGHT_SIZE).saturating_mul(u128::from(needs)) / of;
             u64::try_from(points).unwrap_or(RIGHT_SIZE)
         };
-        let has_functions = index.offer(node).is_ok_and(|offer| {
-            let mut counted = offer.counted.iter();
-            counted.any(|(of, supply)| matches!(of, Counted::Vfs(_)) && supply.usable() > 0)
-        });
-        let spares = if wants_functions || has_functions {
+        let rest = if wants_functions {
             0
         } else {
-            NO_FUNCTIONS
+            rest(index, demand, node)
         };
-        let points = free.saturating_add(right).saturating_add(spares);
+        let points = free.saturating_add(right).saturating_add(rest);
         // Who needs functions can't earn the points for sparing them.
         let most = if wants_functions {
-            MOST.saturating_sub(NO_FUNCTIONS)
+            MOST.saturating_sub(REST)
         } else {
             MOST
         };
@@ -60,4 +57,25 @@ pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Ve
     fits.iter()
         .map(|(node, fit)| (*node, score(node, fit)))
         .collect()
+}
+
+/// Points for what is left over.
+fn rest(index: &Index, demand: &Demand, node: &str) -> u64 {
+    let has = |wanted: fn(&Counted) -> bool, amount: fn(&Supply) -> u64| {
+        index.offer(node).is_ok_and(|offer| {
+            let mut counted = offer.counted.iter();
+            counted.any(|(of, supply)| wanted(of) && amount(supply) > 0)
+        })
+    };
+    let functions: fn(&Counted) -> bool = |of| matches!(of, Counted::Vfs(_));
+    let pages: fn(&Counted) -> bool = |of| matches!(of, Counted::Pages(_));
+    let free: fn(&Supply) -> u64 = |supply| supply.free_for(None);
+    if demand.vm.is_none() {
+        return u64::from(has(functions, free)).saturating_add(u64::from(has(pages, free)));
+    }
+    if has(functions, Supply::usable) {
+        0
+    } else {
+        REST
+    }
 }

@@ -15,6 +15,7 @@ const POOL: &str = "intel.com/intel_sriov_vm";
 fn node(index: &mut Index, name: &str, volumes: &[u64], vfs: (u32, u32)) {
     let node = Node {
         hostname: name.into(),
+        ..Node::default()
     };
     index.apply(Event::Node(name.into(), Some(node)));
     let status = NodeInventoryStatus {
@@ -54,9 +55,9 @@ fn demand(disks: &[u64], vfs: u64, when: When) -> Demand {
     };
     let counted = (Counted::Vfs(POOL.into()), (vfs, when));
     Demand {
-        vm: None,
         claims: disks.iter().enumerate().map(claim).collect(),
         counted: (vfs > 0).then_some(counted).into_iter().collect(),
+        ..Demand::default()
     }
 }
 
@@ -110,10 +111,43 @@ fn best_node_has_the_right_volume_and_leaves_functions_to_others() {
     node(&mut index, "large", &[150], (0, 0));
     node(&mut index, "right", &[15], (0, 0));
     node(&mut index, "with-vfs", &[15], (8, 0));
-    let demand = demand(&[15], 0, When::Now);
+    let demand = Demand {
+        vm: Some(("edge".into(), "vm".into())),
+        ..demand(&[15], 0, When::Now)
+    };
     let placement = place(&index, &demand, ["large", "right", "with-vfs"]);
     let scores = scores(&index, &demand, &placement.fits);
     assert_eq!(scores, [("large", 6), ("right", 10), ("with-vfs", 8)]);
+}
+
+#[test]
+fn disk_without_a_vm_goes_where_a_vm_could_want_to_be() {
+    let mut index = Index::default();
+    node(&mut index, "none", &[15], (0, 0));
+    node(&mut index, "taken", &[15], (0, 8));
+    node(&mut index, "free", &[15], (1, 7));
+    let demand = demand(&[15], 0, When::Now);
+    let placement = place(&index, &demand, ["none", "taken", "free"]);
+    let scores = scores(&index, &demand, &placement.fits);
+    assert_eq!(scores, [("none", 8), ("taken", 8), ("free", 9)]);
+}
+
+#[test]
+fn node_of_another_disk_is_the_only_one_and_a_tie_needs_no_numbers() {
+    let mut index = Index::default();
+    node(&mut index, "edge-1", &[15], (0, 0));
+    node(&mut index, "edge-2", &[15], (0, 0));
+    let mut demand = demand(&[15], 0, When::Now);
+    demand.ties.disks = vec![crate::fit::ties::Disk {
+        claim: "root".into(),
+        hostnames: ["edge-2".into()].into(),
+    }];
+    let placement = place(&index, &demand, ["edge-1", "edge-2", "edge-3"]);
+    assert_eq!(placement.fits.len(), 1);
+    let words = words(&placement.refused);
+    assert_eq!(words["edge-1"], "the VM's disk root lies on edge-2");
+    assert_eq!(words["edge-3"], "node is not known yet");
+    assert!(!placement.refused["edge-1"].eviction_helps());
 }
 
 /// An upload, before its VM.

@@ -7,8 +7,9 @@ use super::file::{
 };
 use super::profile::profile;
 use super::refuse::{Checked, bad, each, ensure, head, unique};
-use super::{ManagedClass, Policy, PolicyError, VfPool};
+use super::{HOLD_SECONDS_MAX, ManagedClass, Policy, PolicyError, VfPool};
 use crate::names;
+use crate::profile::Profile;
 use crate::toleration::{Effect, Operator, Toleration};
 use crate::wish::{NotAWish, Pages, is_network};
 
@@ -50,6 +51,7 @@ impl TryFrom<PolicyFile> for Policy {
             "name",
             "a name that no other profile has",
         )?;
+        let disk_profile = disk_profile(file.disk_profile, &profiles)?;
         let of_set = |one: String, path: &str| daemon_set(&one, path, &exempt);
         let daemon_sets = each("daemonSets", file.daemon_sets, of_set)?;
 
@@ -68,6 +70,8 @@ impl TryFrom<PolicyFile> for Policy {
             profiles,
             daemon_sets: daemon_sets.into_iter().collect(),
             scheduler_name: scheduler(file.scheduler_name)?,
+            disk_profile,
+            hold_seconds: hold_seconds(file.hold_seconds)?.unwrap_or(default.hold_seconds),
             plain_passwords: file.plain_passwords.unwrap_or_default(),
             exempt_namespaces: exempt,
         })
@@ -224,6 +228,25 @@ fn daemon_set(text: &str, path: &str, exempt: &BTreeSet<String>) -> Checked<(Str
         "a DaemonSet outside of kube-system and exemptNamespaces, where nothing is touched";
     ensure(!exempt.contains(namespace), path, text, expected)?;
     Ok((namespace.to_owned(), name.to_owned()))
+}
+
+fn disk_profile(file: Option<String>, profiles: &[Profile]) -> Checked<Option<String>> {
+    let name = file.filter(|name| !name.is_empty());
+    if let Some(name) = &name {
+        let fits = profiles.iter().any(|profile| profile.name == *name);
+        let expected = "the name of one of profiles, or nothing";
+        ensure(fits, "diskProfile", name, expected)?;
+    }
+    Ok(name)
+}
+
+fn hold_seconds(file: Option<u32>) -> Checked<Option<u32>> {
+    if let Some(seconds) = file {
+        let fits = seconds <= HOLD_SECONDS_MAX;
+        let expected = "seconds from 0 to 86400";
+        ensure(fits, "holdSeconds", &seconds.to_string(), expected)?;
+    }
+    Ok(file)
 }
 
 fn scheduler(file: Option<String>) -> Checked<Option<String>> {

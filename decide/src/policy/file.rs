@@ -9,9 +9,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-#[cfg(test)]
-use super::schema;
 use super::{BindingMode, PlainPasswords, PodInterface};
+#[cfg(test)]
+use super::{HOLD_SECONDS_MAX, schema};
 use crate::toleration::Effect;
 
 /// What vmberth gives to VMs.
@@ -46,6 +46,12 @@ pub(super) struct PolicyFile {
     /// Who places VMs and the pods that fill managed volumes; empty leaves them as they are.
     #[cfg_attr(test, schemars(regex(pattern = schema::maybe(&schema::subdomain()))))]
     pub(super) scheduler_name: Option<String>,
+    /// The profile that a disk stands for whose VM does not exist yet and that names none itself; empty: none.
+    #[cfg_attr(test, schemars(regex(pattern = schema::maybe(schema::LABEL))))]
+    pub(super) disk_profile: Option<String>,
+    /// Seconds for which functions, pages and volumes are held for a VM where its disks lie, until its pod is there.
+    #[cfg_attr(test, schemars(range(min = 0, max = HOLD_SECONDS_MAX)))]
+    pub(super) hold_seconds: Option<u32>,
     /// What follows a password in plain text in cloud-init data.
     pub(super) plain_passwords: Option<PlainPasswords>,
 }

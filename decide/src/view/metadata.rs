@@ -28,6 +28,12 @@ pub struct Metadata<'a> {
     /// What a generated name starts with.
     #[serde(borrow, rename = "generateName")]
     pub generate_name: Option<Text<'a>>,
+    /// Where it is; a review says that itself.
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
+    /// UID.
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
     /// All labels: profiles select by any of them.
     #[serde(borrow)]
     pub labels: Option<Labels<'a>>,
@@ -68,8 +74,9 @@ impl<'a> Annotations<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const PREFIXES: [&str; 4] = [
+        const PREFIXES: [&str; 5] = [
             names::OWN_PREFIX,
+            "kubevirt.io/",
             "cdi.kubevirt.io/",
             "k8s.v1.cni.cncf.io/",
             "v1.multus-cni.io/",

@@ -1,16 +1,12 @@
 //! Objects of the API in the words of [`vmberth_decide::node::cluster`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use vmberth_cluster::objects::{self, ContainerStatus, Quantities};
+use vmberth_cluster::objects::{self, ContainerStatus};
+use vmberth_cluster::read::{amounts, bytes, hostnames, requests};
 use vmberth_decide::names;
 use vmberth_decide::node::cluster::{ClaimRef, Moment, Node, PersistentVolume, Phase, Pod};
-use vmberth_decide::quantity;
-
-/// Amounts by resource.
-type Amounts = BTreeMap<String, u64>;
 
 pub(super) fn node(node: &objects::Node) -> Node {
     let labels = node.metadata.labels.as_ref();
@@ -83,15 +79,11 @@ fn is_starting(pod: &objects::Pod) -> bool {
 
 /// An init container runs that is no sidecar: those run as long as the pod.
 fn runs_init(spec: &objects::PodSpec, statuses: &[ContainerStatus]) -> bool {
-    let sidecars = spec.init_containers.iter().filter(|it| is_sidecar(it));
+    let sidecars = spec.init_containers.iter().filter(|it| it.is_sidecar());
     let sidecars: BTreeSet<&str> = sidecars.map(|it| it.name.as_str()).collect();
     statuses
         .iter()
         .any(|it| it.state.running.is_some() && !sidecars.contains(it.name.as_str()))
-}
-
-fn is_sidecar(container: &objects::Container) -> bool {
-    container.restart_policy == "Always"
 }
 
 /// Its claims, each with the name of the pod's volume.
@@ -106,80 +98,10 @@ pub(crate) fn claims_of(pod: &objects::Pod) -> impl Iterator<Item = (&str, Strin
     })
 }
 
-/// As the scheduler counts them: sidecars stay, and each init container runs beside those before it
-/// (k8s.io/component-helpers, resource.PodRequests).
-fn requests(spec: &objects::PodSpec) -> Amounts {
-    let mut sum = Amounts::new();
-    let mut most = Amounts::new();
-    for container in &spec.init_containers {
-        let own = amounts(&container.resources.requests);
-        if is_sidecar(container) {
-            add(&mut sum, own);
-            raise(&mut most, &sum);
-        } else {
-            let mut beside = sum.clone();
-            add(&mut beside, own);
-            raise(&mut most, &beside);
-        }
-    }
-    for container in &spec.containers {
-        add(&mut sum, amounts(&container.resources.requests));
-    }
-    raise(&mut most, &sum);
-    most
-}
-
-fn add(to: &mut Amounts, amounts: Amounts) {
-    for (resource, amount) in amounts {
-        let sum = to.entry(resource).or_default();
-        *sum = sum.saturating_add(amount);
-    }
-}
-
-fn raise(to: &mut Amounts, amounts: &Amounts) {
-    for (resource, amount) in amounts {
-        let most = to.entry(resource.clone()).or_default();
-        *most = (*most).max(*amount);
-    }
-}
-
-/// Huge pages and extended resources: all that is decided about.
-fn amounts(of: &Quantities) -> Amounts {
-    let counted = |name: &str| name.starts_with("hugepages-") || name.contains('/');
-    of.iter()
-        .filter(|(name, _)| counted(name))
-        .map(|(name, amount)| (name.clone(), bytes(amount)))
-        .collect()
-}
-
-/// The API server has checked it already; what it takes and we do not is more than any node has.
-fn bytes(quantity: &Quantity) -> u64 {
-    quantity::parse_bytes(&quantity.0).unwrap_or_default()
-}
-
 /// A directory of a node, be it a local volume or, as older manifests have it, one of `hostPath`.
 fn path(spec: &objects::PersistentVolumeSpec) -> String {
     let path = spec.local.as_ref().or(spec.host_path.as_ref());
     path.map(|it| it.path.clone()).unwrap_or_default()
-}
-
-/// None if one of the terms, any of which is enough, asks for no hostname.
-fn hostnames(spec: &objects::PersistentVolumeSpec) -> BTreeSet<String> {
-    let affinity = spec.node_affinity.iter();
-    let required = affinity.filter_map(|it| it.required.as_ref());
-    let terms = required.flat_map(|it| &it.node_selector_terms);
-    let asked: Vec<BTreeSet<String>> = terms.map(hostnames_of).collect();
-    if asked.iter().any(BTreeSet::is_empty) {
-        return BTreeSet::new();
-    }
-    asked.into_iter().flatten().collect()
-}
-
-fn hostnames_of(term: &objects::NodeSelectorTerm) -> BTreeSet<String> {
-    let asks = term.match_expressions.iter();
-    asks.filter(|ask| ask.key == names::HOSTNAME_LABEL && ask.operator == "In")
-        .flat_map(|ask| ask.values.iter().cloned())
-        .collect()
 }
 
 fn moment(time: &Time) -> Moment {

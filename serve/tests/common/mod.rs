@@ -108,8 +108,22 @@ impl Authority {
 
 /// Starts a server without a certificate; flags come after the ones that make it quick.
 pub async fn start(app: Router, flags: &[&str]) -> Running {
-    vmberth_serve::tls::install_provider();
     let folder = tempfile::tempdir().unwrap();
+    let server = Server::bind(args(&folder, flags), parts(app))
+        .await
+        .unwrap();
+    run(server, folder)
+}
+
+/// Starts a server without TLS, or says why not.
+pub async fn start_plain(app: Router, flags: &[&str]) -> Result<Running, ServeError> {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::bind_plain(args(&folder, flags), parts(app)).await?;
+    Ok(run(server, folder))
+}
+
+fn args(folder: &TempDir, flags: &[&str]) -> ServeArgs {
+    vmberth_serve::tls::install_provider();
     let tls_dir = format!("--tls-dir={}", folder.path().display());
     let quick = [
         "test",
@@ -119,14 +133,19 @@ pub async fn start(app: Router, flags: &[&str]) -> Running {
         "--shutdown-delay=0",
         &tls_dir,
     ];
-    let args = Flags::parse_from(quick.iter().chain(flags)).serve;
-    let parts = Parts {
+    Flags::parse_from(quick.iter().chain(flags)).serve
+}
+
+fn parts(app: Router) -> Parts {
+    Parts {
         app,
         registry: Registry::new(),
         metrics_prefix: "test",
         ready: Ready::default(),
-    };
-    let server = Server::bind(args, parts).await.unwrap();
+    }
+}
+
+fn run(server: Server, folder: TempDir) -> Running {
     let (address, admin) = (server.address().unwrap(), server.admin_address().unwrap());
     let shutdown = Shutdown::default();
     let told = shutdown.clone();

@@ -66,10 +66,19 @@ is written.
 {{- end -}}
 {{- end -}}
 
+{{- /* Who places VMs: what the policy says, else the scheduler that is deployed with it. Empty: nobody in particular. */ -}}
+{{- define "vmberth.schedulerName" -}}
+{{- if .Values.policy.schedulerName -}}
+{{- .Values.policy.schedulerName -}}
+{{- else if include "vmberth.scheduler.own" . -}}
+{{- .Values.scheduler.name -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* Whether the webhook has to know the class of every claim: it then names a scheduler for CDI's
        pods that fill managed volumes. Empty means no. */ -}}
 {{- define "vmberth.watchesClaims" -}}
-{{- if and .Values.policy.schedulerName .Values.policy.storageClasses -}}true{{- end -}}
+{{- if and (include "vmberth.schedulerName" .) .Values.policy.storageClasses -}}true{{- end -}}
 {{- end -}}
 
 {{- define "vmberth.policyConfigMap" -}}{{ include "vmberth.fullname" . }}-policy{{- end -}}

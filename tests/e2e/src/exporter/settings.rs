@@ -17,6 +17,8 @@ pub struct Settings {
     /// So many functions it makes and binds on each node's card; none: it makes none. Who asks for some has a
     /// [`kernel`](crate::functions::kernel) behind each card before.
     pub binder: Option<u32>,
+    /// The scheduler is there, too, and places VMs.
+    pub scheduler: bool,
 }
 
 impl Default for Settings {
@@ -25,6 +27,7 @@ impl Default for Settings {
             reclaim: "wipe",
             restart_plugin: false,
             binder: None,
+            scheduler: false,
         }
     }
 }

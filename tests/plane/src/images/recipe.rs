@@ -157,8 +157,9 @@ mod tests {
                 ["base", "cdi", "kubevirt", "guests"].contains(&&*recipe.set),
                 "{name}"
             );
+            // Under a foreign name only what is asked for by that name.
             assert!(
-                recipe.image.starts_with("localhost/plane/"),
+                recipe.image.starts_with("localhost/plane/") || name == "kube-scheduler",
                 "{name}: {}",
                 recipe.image
             );
@@ -186,6 +187,21 @@ mod tests {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// vmberth's chart asks for the scheduler of the API server's version.
+    #[test]
+    fn the_scheduler_for_pods_is_the_clusters() -> Result<()> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let recipes = recipes(&folder.join("images"))?;
+        let scheduler = recipes.iter().find(|one| one.name == "kube-scheduler");
+        let image = &scheduler.context("no image of kube-scheduler")?.image;
+        let (name, version) = image.rsplit_once(':').context("no tag")?;
+        assert_eq!(name, "registry.k8s.io/kube-scheduler");
+        let family = fs::read_to_string(folder.join("go/kubernetes/family.toml"))?;
+        let flag = format!("component-base/version.gitVersion={version} ");
+        assert!(family.contains(&flag), "{image}");
         Ok(())
     }
 

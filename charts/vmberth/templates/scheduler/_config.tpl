@@ -1,0 +1,73 @@
+{{- /*
+The scheduler of VMs: kube-scheduler itself, with the extender beside it. Deployment, configuration and rights
+stand beside this file; who gets its name is the policy's schedulerName (../webhook/policy.yaml).
+*/ -}}
+{{- define "vmberth.scheduler" -}}{{ include "vmberth.fullname" . }}-scheduler{{- end -}}
+
+{{- /* Whether it is deployed. Empty means no. In YAML a bare `off` is false. */ -}}
+{{- define "vmberth.scheduler.own" -}}
+{{- if eq (toString .Values.scheduler.mode) "own" -}}true{{- end -}}
+{{- end -}}
+
+{{- /* What values.schema.json cannot tell of values.scheduler. */ -}}
+{{- define "vmberth.scheduler.check" -}}
+{{- $scheduler := .Values.scheduler -}}
+{{- if eq (toString $scheduler.mode) "cluster" -}}
+{{- fail "scheduler.mode: found \"cluster\", expected own or \"off\": the extender can't be called by the cluster's own kube-scheduler yet" -}}
+{{- end -}}
+{{- if include "vmberth.scheduler.own" . -}}
+{{- if not .Values.exporter.enabled -}}
+{{- fail "scheduler.mode: found \"own\" while exporter.enabled is false: without inventories nothing can be said of a node; set scheduler.mode=off, or exporter.enabled=true" -}}
+{{- end -}}
+{{- if eq $scheduler.name "default-scheduler" -}}
+{{- fail "scheduler.name: found \"default-scheduler\", expected a name of its own: the cluster's scheduler has that one, and two of a name would place the same pods" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /*
+Version of the cluster as an image's tag: v1.33.4 of v1.33.4+k3s1 or v1.33.4-eks-1234567. A scheduler may be one minor
+version older than the API server, and never newer.
+*/ -}}
+{{- define "vmberth.scheduler.image" -}}
+{{- $image := .Values.scheduler.image -}}
+{{- $path := list $image.registry $image.repository | compact | join "/" -}}
+{{- printf "%s:%s" $path (default (regexFind "^v[0-9]+[.][0-9]+[.][0-9]+" .Capabilities.KubeVersion.Version) $image.tag) -}}
+{{- end -}}
+
+{{- /* kube-scheduler's own configuration file. */ -}}
+{{- define "vmberth.scheduler.config" -}}
+{{- $scheduler := .Values.scheduler -}}
+{{- $lease := int $scheduler.leaseSeconds -}}
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection:
+  # By default 50 and 100: a VM with two disks needs four writes, which were twelve VMs a second.
+  qps: {{ $scheduler.clientConnection.qps }}
+  burst: {{ $scheduler.clientConnection.burst }}
+leaderElection:
+  leaderElect: true
+  resourceLock: leases
+  # Not the Lease kube-scheduler in kube-system, which is the cluster's.
+  resourceName: {{ include "vmberth.scheduler" . }}
+  resourceNamespace: {{ .Release.Namespace }}
+  leaseDuration: {{ $lease }}s
+  renewDeadline: {{ div (mul 2 $lease) 3 }}s
+  retryPeriod: 2s
+enableProfiling: false
+# Of 100 nodes and more only some are looked at by default, and the extender may refuse just these.
+percentageOfNodesToScore: {{ $scheduler.percentageOfNodesToScore }}
+profiles:
+  - schedulerName: {{ $scheduler.name }}
+extenders:
+  - urlPrefix: http://127.0.0.1:8888
+    filterVerb: filter
+    prioritizeVerb: prioritize
+    weight: {{ $scheduler.weight }}
+    # Names of nodes are sent, not the nodes.
+    nodeCacheCapable: true
+    # By default 5s, in which no other VM is placed.
+    httpTimeout: 1s
+    # A VM waits while the extender is away; placed without it, its disk could be bound where it can never run.
+    ignorable: false
+{{- end -}}

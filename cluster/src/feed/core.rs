@@ -1,0 +1,84 @@
+//! What is kept of nodes, pods, networks and inventories.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::core::PartialObjectMeta;
+use serde::Deserialize;
+use vmberth_decide::event::{Network, Node, Pod};
+use vmberth_decide::fit::counted::Counted;
+use vmberth_decide::inventory::NodeInventoryStatus;
+use vmberth_decide::names;
+use vmberth_decide::placing::Taint;
+
+use super::unreadable;
+use crate::objects;
+use crate::read::requests;
+
+pub(super) fn node(node: &objects::Node) -> Option<Node> {
+    let labels = node.metadata.labels.clone().unwrap_or_default();
+    let hostname = labels.get(names::HOSTNAME_LABEL);
+    let taint = |taint: &objects::Taint| Taint {
+        key: taint.key.as_str().into(),
+        value: taint.value.as_str().into(),
+        effect: taint.effect.as_str().into(),
+    };
+    Some(Node {
+        hostname: hostname.map(String::as_str).unwrap_or_default().into(),
+        taints: node.spec.taints.iter().map(taint).collect(),
+        labels: Arc::new(labels),
+    })
+}
+
+/// Only of pods that run or bind volumes for a VM, or have something that is counted.
+pub(super) fn pod(pod: &objects::Pod) -> Option<Pod> {
+    let phase = pod.status.as_ref().map(|it| it.phase.as_str());
+    if matches!(phase, Some("Succeeded" | "Failed")) {
+        return None;
+    }
+    let requests = requests(&pod.spec);
+    let requests: Vec<(Counted, u64)> = requests
+        .iter()
+        .filter_map(|(resource, units)| Counted::of_resource(resource, *units))
+        .filter(|(_, amount)| *amount > 0)
+        .collect();
+    let vm = vm_of(pod);
+    if vm.is_none() && requests.is_empty() {
+        return None;
+    }
+    let provisioning = pod.annotations().get(names::PROVISIONING_ANNOTATION);
+    let node = Some(&pod.spec.node_name).filter(|node| !node.is_empty());
+    Some(Pod {
+        node: node.map(|node| node.as_str().into()),
+        vm,
+        is_provisioning: provisioning.is_some_and(|it| it == "true"),
+        requests,
+    })
+}
+
+/// The instance that controls a launcher pod is called as its VM.
+fn vm_of(pod: &objects::Pod) -> Option<Arc<str>> {
+    let role = pod.labels().get(names::KUBEVIRT_LABEL)?;
+    let mut owners = pod.owner_references().iter();
+    let owner = owners
+        .find(|owner| owner.controller == Some(true) && owner.kind == names::INSTANCE_KIND)?;
+    (role == names::KUBEVIRT_LAUNCHER).then(|| owner.name.as_str().into())
+}
+
+pub(super) fn network(network: &PartialObjectMeta<DynamicObject>) -> Network {
+    let name = network.annotations().get(names::RESOURCE_NAME_ANNOTATION);
+    let name = name.filter(|name| !name.is_empty());
+    Network {
+        resource: name.map(|name| name.as_str().into()),
+    }
+}
+
+/// An inventory without a status says nothing yet.
+pub(super) fn inventory(object: &DynamicObject) -> Option<Box<NodeInventoryStatus>> {
+    let status = object.data.get("status").filter(|it| !it.is_null())?;
+    NodeInventoryStatus::deserialize(status)
+        .map(Box::new)
+        .inspect_err(|error| unreadable(super::INVENTORIES, object, error))
+        .ok()
+}

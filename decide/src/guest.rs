@@ -1,0 +1,176 @@
+//! What is kept of a VirtualMachine or a VirtualMachineInstance: what it needs of a node, and whether it wants to run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::demand::Needs;
+use crate::event::Claim;
+use crate::fit::volumes::{AccessModes, VolumeMode};
+use crate::placing::Placing;
+use crate::quantity::parse_bytes;
+use crate::view::{ClaimSpec, DataVolumeTemplate, Instance, InstanceSpec, Machine};
+
+/// What CDI adds to a claim for its file system unless it is told otherwise, in millionths (facts: kubevirt-cdi 0.8).
+const OVERHEAD: u128 = 60_000;
+const MILLION: u128 = 1_000_000;
+
+/// A VM, or an instance of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guest {
+    /// It runs, or should.
+    pub wants_to_run: bool,
+    /// Names of the claims behind its volumes.
+    pub claims: BTreeSet<Arc<str>>,
+    /// Claims that will be made for it, as far as it says what they will be.
+    pub templates: BTreeMap<Arc<str>, Claim>,
+    /// What is counted.
+    pub needs: Needs,
+    /// Where it may be.
+    pub placing: Placing,
+}
+
+impl Guest {
+    /// Of a VirtualMachine.
+    #[must_use]
+    pub fn of_machine(machine: &Machine<'_>, namespace: &str) -> Self {
+        let spec = machine.spec.as_ref();
+        let template = spec.and_then(|it| it.template.as_ref());
+        let templates = spec.and_then(|it| it.data_volume_templates.as_ref());
+        let strategy = spec.and_then(|it| it.run_strategy.as_deref());
+        let running = spec.and_then(|it| it.running).unwrap_or(false);
+        Self {
+            // Manual: while there is an instance; that is asked of the instance.
+            wants_to_run: running || matches!(strategy, Some("Always" | "RerunOnFailure" | "Once")),
+            templates: templates
+                .into_iter()
+                .flatten()
+                .filter_map(claim_of_template)
+                .collect(),
+            ..Self::of(template.and_then(|it| it.spec.as_ref()), namespace)
+        }
+    }
+
+    /// Of an instance; `ended` if it is over and will not run again.
+    #[must_use]
+    pub fn of_instance(instance: &Instance<'_>, namespace: &str, ended: bool) -> Self {
+        Self {
+            wants_to_run: !ended,
+            ..Self::of(instance.spec.as_ref(), namespace)
+        }
+    }
+
+    fn of(spec: Option<&InstanceSpec<'_>>, namespace: &str) -> Self {
+        let Some(spec) = spec else {
+            return Self::default();
+        };
+        let volumes = spec.volumes.iter().flatten();
+        Self {
+            claims: volumes
+                .filter_map(|volume| volume.claim().map(Into::into))
+                .collect(),
+            needs: Needs::of(spec, namespace),
+            placing: Placing::of(spec),
+            ..Self::default()
+        }
+    }
+}
+
+/// The claim that CDI will make, if the template says class and size.
+fn claim_of_template(template: &DataVolumeTemplate<'_>) -> Option<(Arc<str>, Claim)> {
+    let spec = template.spec.as_ref()?;
+    let (claim, overhead) = match (&spec.storage, &spec.pvc) {
+        (Some(storage), _) => (storage, OVERHEAD),
+        (None, Some(pvc)) => (pvc, 0),
+        (None, None) => return None,
+    };
+    let class = claim
+        .storage_class_name
+        .as_deref()
+        .filter(|it| !it.is_empty())?;
+    let mode = mode_of(claim);
+    let overhead = match mode {
+        VolumeMode::Filesystem => overhead,
+        VolumeMode::Block => 0,
+    };
+    let source = spec.source.as_ref();
+    let claim = Claim {
+        class: class.into(),
+        bytes: with_overhead(bytes_of(claim)?, overhead),
+        mode,
+        access: AccessModes::of(claim.access_modes.iter().flatten().map(|it| &**it)),
+        needs_scratch: source.is_some_and(|it| it.upload.is_some() || it.http.is_some()),
+        ..Claim::default()
+    };
+    Some((template.name().into(), claim))
+}
+
+fn mode_of(claim: &ClaimSpec<'_>) -> VolumeMode {
+    match claim.volume_mode.as_deref() {
+        Some("Block") => VolumeMode::Block,
+        _ => VolumeMode::Filesystem,
+    }
+}
+
+fn bytes_of(claim: &ClaimSpec<'_>) -> Option<u64> {
+    let requests = claim.resources.as_ref()?.requests.as_ref()?;
+    parse_bytes(requests.storage.as_deref()?).ok()
+}
+
+/// Rounded up, as CDI does.
+fn with_overhead(bytes: u64, millionths: u128) -> u64 {
+    let bytes = u128::from(bytes).saturating_mul(MILLION.saturating_add(millionths));
+    u64::try_from(bytes.div_ceil(MILLION)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn guest(machine: &Value) -> Guest {
+        let text = machine.to_string();
+        Guest::of_machine(&serde_json::from_str(&text).unwrap(), "edge")
+    }
+
+    #[rstest]
+    #[case::running(json!({"running": true}), true)]
+    #[case::stopped(json!({"running": false}), false)]
+    #[case::always(json!({"runStrategy": "Always"}), true)]
+    #[case::once(json!({"runStrategy": "Once"}), true)]
+    #[case::rerun(json!({"runStrategy": "RerunOnFailure"}), true)]
+    #[case::manual(json!({"runStrategy": "Manual"}), false)]
+    #[case::halted(json!({"runStrategy": "Halted"}), false)]
+    #[case::nothing_is_said(json!({}), false)]
+    fn when_it_wants_to_run(#[case] spec: Value, #[case] wants_to_run: bool) {
+        assert_eq!(guest(&json!({ "spec": spec })).wants_to_run, wants_to_run);
+    }
+
+    #[test]
+    fn claims_of_both_kinds_of_volumes() {
+        let volumes = json!([
+            {"name": "a", "dataVolume": {"name": "disk"}},
+            {"name": "b", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "c", "containerDisk": {"image": "x"}},
+        ]);
+        let machine = json!({"spec": {"template": {"spec": {"domain": {}, "volumes": volumes}}}});
+        let claims = guest(&machine).claims;
+        assert_eq!(claims, ["data", "disk"].map(Into::into).into());
+    }
+
+    /// 15Gi become 17072495002 bytes, as CDI was seen to make them (facts: kubevirt-cdi 0.8).
+    #[rstest]
+    #[case::storage(json!({"source": {"upload": {}}, "storage": {"storageClassName": "local", "resources": {"requests": {"storage": "15Gi"}}}}), Some((17_072_495_002, true)))]
+    #[case::pvc(json!({"source": {"blank": {}}, "pvc": {"storageClassName": "local", "resources": {"requests": {"storage": "15Gi"}}}}), Some((15 << 30, false)))]
+    #[case::block(json!({"source": {"http": {}}, "storage": {"storageClassName": "local", "volumeMode": "Block", "resources": {"requests": {"storage": "1Gi"}}}}), Some((1 << 30, true)))]
+    #[case::no_class(json!({"storage": {"resources": {"requests": {"storage": "15Gi"}}}}), None)]
+    #[case::no_size(json!({"storage": {"storageClassName": "local"}}), None)]
+    fn templates(#[case] spec: Value, #[case] expected: Option<(u64, bool)>) {
+        let template = json!({"metadata": {"name": "disk"}, "spec": spec});
+        let guest = guest(&json!({"spec": {"dataVolumeTemplates": [template]}}));
+        let claim = guest.templates.get("disk");
+        let found = claim.map(|claim| (claim.bytes, claim.needs_scratch));
+        assert_eq!(found, expected);
+    }
+}

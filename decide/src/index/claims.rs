@@ -1,0 +1,87 @@
+//! Claims that still need a volume of a node.
+
+use std::sync::Arc;
+
+use super::Index;
+use crate::event::{Claim, ObjectName};
+use crate::fit::counted::VmName;
+use crate::fit::ties::Disk;
+use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
+use crate::names;
+
+/// CDI makes scratch space for what a file system leaves of its target, and adds the file system's share again: a little more
+/// than the target (facts: kubevirt-cdi 4).
+const SCRATCH_MORE: u64 = 1 << 20;
+
+impl Index {
+    /// Claims of a VM without a volume, those that are still to be made among them.
+    pub(crate) fn open_claims(&self, vm: &VmName) -> Vec<ClaimDemand> {
+        let claims = self.claims_of(vm);
+        claims
+            .iter()
+            .filter(|name| !self.is_bound(name))
+            .filter_map(|name| {
+                let claim = self.claim(name).or_else(|| self.template(vm, &name.1))?;
+                self.demand(name, claim)
+            })
+            .collect()
+    }
+
+    /// What an open claim needs, unless its volume is none of a node.
+    pub(crate) fn demand(&self, name: &ObjectName, claim: &Claim) -> Option<ClaimDemand> {
+        self.is_local(&claim.class).then(|| ClaimDemand {
+            name: name.1.to_string(),
+            class: Arc::clone(&claim.class),
+            bytes: claim.bytes,
+            mode: claim.mode,
+            access: claim.access,
+            selector: claim.selector.clone(),
+        })
+    }
+
+    /// Scratch space for the disks of a VM that CDI has still to fill: one for all, since it can fill one after the other.
+    /// `None` if there is some already.
+    pub(crate) fn scratch_of(&self, vm: &VmName) -> Option<ClaimDemand> {
+        let claims = self.claims_of(vm);
+        let waiting = || {
+            let known = claims.iter().filter_map(|name| {
+                let claim = self.claim(name).or_else(|| self.template(vm, &name.1))?;
+                Some((name, claim))
+            });
+            known.filter(|(_, claim)| claim.needs_scratch)
+        };
+        let has_some = |(name, _): (&ObjectName, &Claim)| self.is_bound(&scratch_name(name));
+        if waiting().any(has_some) {
+            return None;
+        }
+        let (name, largest) = waiting().max_by_key(|(_, claim)| claim.bytes)?;
+        let scratch = Claim {
+            class: Arc::clone(&largest.class),
+            bytes: largest.bytes.saturating_add(SCRATCH_MORE),
+            mode: VolumeMode::Filesystem,
+            access: AccessModes::of(["ReadWriteOnce"]),
+            ..Claim::default()
+        };
+        self.demand(&scratch_name(name), &scratch)
+    }
+
+    /// Disks of a VM that lie on certain nodes.
+    pub(crate) fn disks_of(&self, vm: &VmName) -> Vec<Disk> {
+        let claims = self.claims_of(vm);
+        let disk = |name: &ObjectName| {
+            let volume = self.volume_of(name)?;
+            (!volume.hostnames.is_empty()).then(|| Disk {
+                claim: Arc::clone(&name.1),
+                hostnames: volume.hostnames.clone(),
+            })
+        };
+        claims.iter().filter_map(disk).collect()
+    }
+}
+
+fn scratch_name((namespace, name): &ObjectName) -> ObjectName {
+    (
+        Arc::clone(namespace),
+        format!("{name}{}", names::SCRATCH_SUFFIX).into(),
+    )
+}

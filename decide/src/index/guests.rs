@@ -1,0 +1,96 @@
+//! VMs, their instances and networks, and which claims are theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Index, join, leave, replace};
+use crate::demand::{Needs, Unclear};
+use crate::event::{Claim, Network, ObjectName};
+use crate::fit::counted::VmName;
+use crate::guest::Guest;
+
+/// Where VMs or their instances are kept.
+type Guests = BTreeMap<VmName, Box<Guest>>;
+
+impl Index {
+    pub(super) fn guest_is(
+        &mut self,
+        vm: &VmName,
+        guest: Option<Box<Guest>>,
+        kept: fn(&mut Self) -> &mut Guests,
+    ) {
+        if kept(self).get(vm) == guest.as_ref() {
+            return;
+        }
+        let before = self.claims_of(vm);
+        replace(kept(self), vm, guest);
+        let now = self.claims_of(vm);
+        for claim in before.difference(&now) {
+            leave(&mut self.users, claim, vm);
+        }
+        for claim in now.difference(&before) {
+            join(&mut self.users, claim.clone(), vm.clone());
+        }
+        self.hold_again(vm);
+    }
+
+    pub(super) fn network_is(&mut self, name: &ObjectName, network: Option<Network>) {
+        if self.networks.get(name) == network.as_ref() {
+            return;
+        }
+        replace(&mut self.networks, name, network);
+        self.hold_again_of_all();
+    }
+
+    /// The VM as it runs, or as it will: an instance has what its VM took from elsewhere, too.
+    pub(crate) fn guest(&self, vm: &VmName) -> Option<&Guest> {
+        let guest = self.instances.get(vm).or_else(|| self.machines.get(vm));
+        guest.map(Box::as_ref)
+    }
+
+    /// Whether a VM runs or should; one that is started by hand does as long as it has an instance.
+    pub(super) fn wants_to_run(&self, vm: &VmName) -> bool {
+        let guests = [self.machines.get(vm), self.instances.get(vm)];
+        guests.into_iter().flatten().any(|guest| guest.wants_to_run)
+    }
+
+    /// The claim that will be made for a VM.
+    pub(crate) fn template(&self, vm: &VmName, claim: &str) -> Option<&Claim> {
+        self.machines.get(vm)?.templates.get(claim)
+    }
+
+    /// All claims that a VM mentions, in order.
+    pub(crate) fn claims_of(&self, vm: &VmName) -> BTreeSet<ObjectName> {
+        let guests = [self.machines.get(vm), self.instances.get(vm)];
+        let names = guests.into_iter().flatten().flat_map(|it| &it.claims);
+        names
+            .map(|name| (Arc::clone(&vm.0), Arc::clone(name)))
+            .collect()
+    }
+
+    /// What the VM will need that a disk without one stands for, as its claim or the policy says.
+    ///
+    /// # Errors
+    /// If there is no such profile.
+    pub(crate) fn needs_of_disk(&self, claim: &ObjectName) -> Result<Needs, Unclear> {
+        let own = self.claims.get(claim).and_then(|it| it.profile.as_deref());
+        let Some(name) = own.or(self.policy.disk_profile.as_deref()) else {
+            return Ok(Needs::default());
+        };
+        let profile = self.policy.profile(name);
+        let profile = profile.ok_or_else(|| Unclear::Profile(name.to_owned()))?;
+        Ok(Needs::of_profile(profile, &self.policy, &claim.0))
+    }
+
+    /// The VM that a claim is a disk of: of several, one that wants to run.
+    pub(crate) fn user_of(&self, claim: &ObjectName) -> Option<&VmName> {
+        let users = self.users.get(claim)?;
+        let runs = |vm: &&VmName| self.wants_to_run(vm);
+        users.iter().find(runs).or_else(|| users.first())
+    }
+
+    /// VMs that have this claim among their disks.
+    pub(super) fn users(&self, claim: &ObjectName) -> BTreeSet<VmName> {
+        self.users.get(claim).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,197 @@
+//! What is held for VMs whose disks lie on a node and whose launcher pod is still to come.
+//!
+//! Between the two there are minutes in which the disk is filled and nothing else says that the VM will need functions, pages
+//! and further volumes there, and nowhere else (facts: kubevirt-cdi 0.7). Nothing of it is remembered: it follows from the
+//! objects, so that every replica and every restart comes to the same. A hold may delay others, and ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Index;
+use super::nodes::Known;
+use crate::event::ObjectName;
+use crate::fit::Offer;
+use crate::fit::counted::{Counted, VmName, When};
+use crate::fit::volumes::{ClaimDemand, matching};
+use crate::policy::Policy;
+
+/// What is held for a VM.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Hold {
+    /// Where its disks lie.
+    node: Arc<str>,
+    /// What is counted, less what its own pods have there already.
+    counted: BTreeMap<Counted, u64>,
+    /// Claims without a volume.
+    claims: Vec<ClaimDemand>,
+    /// When it ends, in seconds since 1970.
+    until: u64,
+}
+
+impl Index {
+    /// How many VMs something is held for.
+    #[must_use]
+    pub fn holds(&self) -> usize {
+        self.holds.len()
+    }
+
+    pub(super) fn policy_is(&mut self, policy: Arc<Policy>) {
+        let held_as_long = self.policy.hold_seconds == policy.hold_seconds;
+        self.policy = policy;
+        if !held_as_long {
+            self.hold_again_of_all();
+        }
+    }
+
+    /// Time never goes back.
+    pub(super) fn time_is(&mut self, now: u64) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        while let Some((until, vm)) = self.ends.first().cloned() {
+            if until > now {
+                break;
+            }
+            self.hold_again(&vm);
+        }
+    }
+
+    pub(super) fn hold_again_of_users(&mut self, claim: &ObjectName) {
+        for vm in self.users(claim) {
+            self.hold_again(&vm);
+        }
+    }
+
+    /// Of VMs that have a disk on a node with this hostname.
+    pub(super) fn hold_again_at(&mut self, hostname: &Arc<str>) {
+        let volumes = self.tied_to.get(hostname).into_iter().flatten();
+        let volumes = volumes.filter_map(|name| self.volumes.get(name));
+        let claims: BTreeSet<_> = volumes.filter_map(|volume| volume.claim.clone()).collect();
+        for claim in &claims {
+            self.hold_again_of_users(claim);
+        }
+    }
+
+    pub(super) fn hold_again_of_all(&mut self) {
+        let vms: BTreeSet<VmName> = self
+            .machines
+            .keys()
+            .chain(self.instances.keys())
+            .cloned()
+            .collect();
+        for vm in &vms {
+            self.hold_again(vm);
+        }
+    }
+
+    /// Finds out anew what is held for a VM.
+    pub(super) fn hold_again(&mut self, vm: &VmName) {
+        let now = self.hold_of(vm);
+        if self.holds.get(vm) == now.as_ref() {
+            return;
+        }
+        let before = super::replace(&mut self.holds, vm, now.clone());
+        if let Some(hold) = &before {
+            self.ends.remove(&(hold.until, vm.clone()));
+            if let Some(known) = self.nodes.get_mut(&hold.node) {
+                known.holders.remove(vm);
+            }
+        }
+        if let Some(hold) = &now {
+            self.ends.insert((hold.until, vm.clone()));
+            let known = self.nodes.entry(Arc::clone(&hold.node)).or_default();
+            known.holders.insert(vm.clone());
+        }
+        let nodes: BTreeSet<Arc<str>> = (before.into_iter().chain(now))
+            .map(|hold| hold.node)
+            .collect();
+        for node in &nodes {
+            self.offer_again(node);
+        }
+    }
+
+    fn hold_of(&self, vm: &VmName) -> Option<Hold> {
+        let guest = self.guest(vm)?;
+        if !self.wants_to_run(vm) || self.runs_on(vm).is_some() {
+            return None;
+        }
+        let (node, since) = self.home_of(vm)?;
+        let until = since.saturating_add(self.policy.hold_seconds.into());
+        if until <= self.now {
+            return None;
+        }
+        let amounts = guest.needs.amounts(self, When::Later).unwrap_or_default();
+        let mut counted: BTreeMap<Counted, u64> = amounts
+            .into_iter()
+            .map(|(of, (amount, _))| (of, amount))
+            .collect();
+        let pods = self
+            .pods_of_vm(vm)
+            .filter(|pod| pod.node.as_ref() == Some(&node));
+        for (of, has) in pods.flat_map(|pod| &pod.requests) {
+            if let Some(amount) = counted.get_mut(of) {
+                *amount = amount.saturating_sub(*has);
+            }
+        }
+        counted.retain(|_, amount| *amount > 0);
+        let mut claims = self.open_claims(vm);
+        claims.extend(self.scratch_of(vm));
+        if counted.is_empty() && claims.is_empty() {
+            return None;
+        }
+        Some(Hold {
+            node,
+            counted,
+            claims,
+            until,
+        })
+    }
+
+    /// The one node on which the VM's disks lie, and since when the last of them does.
+    fn home_of(&self, vm: &VmName) -> Option<(Arc<str>, u64)> {
+        let claims = self.claims_of(vm);
+        let volumes = claims.iter().filter_map(|claim| self.volume_of(claim));
+        let tied = volumes.filter(|volume| !volume.hostnames.is_empty());
+        let mut hostnames: Option<BTreeSet<&Arc<str>>> = None;
+        let mut since = 0;
+        for volume in tied {
+            let own: BTreeSet<&Arc<str>> = volume.hostnames.iter().collect();
+            hostnames = Some(match hostnames {
+                None => own,
+                Some(all) => &all & &own,
+            });
+            since = since.max(volume.since.unwrap_or(0));
+        }
+        let nodes = hostnames?
+            .into_iter()
+            .filter_map(|it| self.by_hostname.get(it));
+        let mut nodes = nodes.flatten();
+        let node = nodes.next()?;
+        nodes.next().is_none().then(|| (Arc::clone(node), since))
+    }
+
+    /// Takes what is held here out of an offer, as far as there is enough: who can't be served takes nothing from others.
+    pub(super) fn subtract_holds(&self, known: &Known, offer: &mut Offer) {
+        let mut claims: Vec<ClaimDemand> = Vec::new();
+        for (vm, hold) in known
+            .holders
+            .iter()
+            .filter_map(|vm| Some((vm, self.holds.get(vm)?)))
+        {
+            for (of, amount) in &hold.counted {
+                if let Some(supply) = offer.counted.get_mut(of) {
+                    let amount = supply.free_for(None).min(*amount);
+                    supply.held.insert(vm.clone(), amount);
+                }
+            }
+            let all: Vec<ClaimDemand> = claims.iter().chain(&hold.claims).cloned().collect();
+            if !hold.claims.is_empty()
+                && matching(&all, &offer.volumes, &offer.file_systems).is_ok()
+            {
+                offer.held.insert(vm.clone(), hold.claims.clone());
+                claims = all;
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Pods of VMs, and what pods have of what is counted.
+
+use std::sync::Arc;
+
+use super::{Index, join, leave, replace};
+use crate::event::{ObjectName, Pod};
+use crate::fit::counted::VmName;
+
+impl Index {
+    pub(super) fn pod_is(&mut self, name: &ObjectName, pod: Option<Pod>) {
+        if self.pods.get(name) == pod.as_ref() {
+            return;
+        }
+        let before = replace(&mut self.pods, name, pod.clone());
+        if let Some(vm) = before.as_ref().and_then(|pod| vm_of(name, pod)) {
+            leave(&mut self.pods_of, &vm, name);
+        }
+        if let Some(vm) = pod.as_ref().and_then(|pod| vm_of(name, pod)) {
+            join(&mut self.pods_of, vm, name.clone());
+        }
+        let node = |pod: &Option<Pod>| pod.as_ref().and_then(counted_on);
+        let (was_on, is_on) = (node(&before), node(&pod));
+        for node in was_on.iter().filter(|_| was_on != is_on) {
+            if let Some(known) = self.nodes.get_mut(node) {
+                known.pods.remove(name);
+            }
+        }
+        if let Some(node) = &is_on {
+            let known = self.nodes.entry(Arc::clone(node)).or_default();
+            known.pods.insert(name.clone());
+        }
+        for vm in before.iter().chain(&pod).filter_map(|pod| vm_of(name, pod)) {
+            self.hold_again(&vm);
+        }
+        for node in was_on.iter().chain(&is_on) {
+            self.offer_again(node);
+        }
+    }
+
+    /// The node on which a VM runs, or is about to: its launcher pod is there. Of a VM that migrates, the first by name.
+    pub(crate) fn runs_on(&self, vm: &VmName) -> Option<&Arc<str>> {
+        let mut pods = self.pods_of_vm(vm).filter(|pod| !pod.is_provisioning);
+        pods.find_map(|pod| pod.node.as_ref())
+    }
+
+    pub(super) fn pods_of_vm(&self, vm: &VmName) -> impl Iterator<Item = &Pod> {
+        let names = self.pods_of.get(vm).into_iter().flatten();
+        names.filter_map(|name| self.pods.get(name))
+    }
+}
+
+fn vm_of(name: &ObjectName, pod: &Pod) -> Option<VmName> {
+    Some((Arc::clone(&name.0), Arc::clone(pod.vm.as_ref()?)))
+}
+
+/// The node on which it has something that is counted.
+fn counted_on(pod: &Pod) -> Option<Arc<str>> {
+    pod.node.clone().filter(|_| !pod.requests.is_empty())
+}

@@ -1,0 +1,189 @@
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::event::{Claim, Network, Pod};
+use crate::fit::counted::{Amounts, When};
+use crate::fit::volumes::ClaimDemand;
+use crate::fit::{Demand, fit};
+use crate::guest::Guest;
+use crate::policy::Policy;
+use crate::view;
+
+const BOUND_AT: u64 = 1_000;
+
+fn name(name: &str) -> ObjectName {
+    ("edge".into(), name.into())
+}
+
+fn machine(wants_to_run: bool) -> Event {
+    let volumes = ["root", "data"].map(|disk| json!({"name": disk, "dataVolume": {"name": disk}}));
+    let spec: Value = json!({
+        "volumes": volumes,
+        "domain": {
+            "memory": {"guest": "64Mi", "hugepages": {"pageSize": "2Mi"}},
+            "devices": {"interfaces": [{"name": "vf", "sriov": {}}]},
+        },
+        "networks": [{"name": "vf", "multus": {"networkName": "net"}}],
+    });
+    let text = json!({"spec": {"running": wants_to_run, "template": {"spec": spec}}}).to_string();
+    let machine: view::Machine<'_> = serde_json::from_str(&text).unwrap();
+    let guest = Guest::of_machine(&machine, "edge");
+    Event::Machine(name("vm"), Some(Box::new(guest)))
+}
+
+fn claim(claim: &str, volume: Option<&str>) -> Event {
+    let claim_now = Claim {
+        class: "local-vd".into(),
+        bytes: 15 * GI,
+        volume: volume.map(Into::into),
+        ..Claim::default()
+    };
+    Event::Claim(name(claim), Some(claim_now))
+}
+
+fn bound(volume: &str, to: &str) -> Event {
+    let volume_now = Volume {
+        is_free: false,
+        claim: Some(name(to)),
+        since: Some(BOUND_AT),
+        ..free("edge1")
+    };
+    Event::Volume(volume.into(), Some(volume_now))
+}
+
+fn launcher(node: Option<&str>, is_provisioning: bool) -> Event {
+    let pod = Pod {
+        node: node.map(Into::into),
+        vm: Some("vm".into()),
+        is_provisioning,
+        requests: vec![(Counted::Vfs(POOL.into()), 1)],
+    };
+    Event::Pod(name("pod"), Some(pod))
+}
+
+/// A VM with one disk on edge1, and another without a volume; one free volume and one free function are there.
+fn pinned() -> Index {
+    index([
+        node("edge1", "edge1"),
+        inventory("edge1", vec![]),
+        Event::Network(
+            name("net"),
+            Some(Network {
+                resource: Some(POOL.into()),
+            }),
+        ),
+        machine(true),
+        claim("root", Some("a")),
+        claim("data", None),
+        bound("a", "root"),
+        volume("b", "edge1"),
+        Event::Time(BOUND_AT + 10),
+    ])
+}
+
+fn of(vm: Option<&str>, claims: usize, vfs: u64) -> Demand {
+    let counted: Amounts = (vfs > 0)
+        .then(|| (Counted::Vfs(POOL.into()), (vfs, When::Now)))
+        .into_iter()
+        .collect();
+    let claim = |number: usize| ClaimDemand {
+        name: format!("disk-{number}"),
+        class: "local-vd".into(),
+        bytes: GI,
+        mode: crate::fit::volumes::VolumeMode::Filesystem,
+        access: crate::fit::volumes::AccessModes::default(),
+        selector: None,
+    };
+    Demand {
+        vm: vm.map(name),
+        claims: (0..claims).map(claim).collect(),
+        counted,
+        ..Demand::default()
+    }
+}
+
+fn refused(index: &Index, demand: &Demand) -> Option<String> {
+    let misfits = fit(demand, index.offer("edge1").unwrap()).err()?;
+    let words: Vec<String> = misfits.iter().map(ToString::to_string).collect();
+    Some(words.join("; "))
+}
+
+#[test]
+fn functions_and_volumes_are_kept_for_the_vm_whose_disk_lies_here() {
+    let index = pinned();
+    assert_eq!(
+        refused(&index, &of(Some("other"), 0, 1)).unwrap(),
+        "needs 1 VFs intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm"
+    );
+    assert_eq!(
+        refused(&index, &of(None, 1, 0)).unwrap(),
+        "needs 1 volume of class local-vd: held for edge/vm"
+    );
+    assert_eq!(refused(&index, &of(Some("vm"), 1, 1)), None);
+}
+
+#[rstest]
+#[case::it_is_stopped(machine(false))]
+#[case::it_is_gone(Event::Machine(name("vm"), None))]
+#[case::its_pod_is_there(launcher(Some("edge1"), false))]
+#[case::its_time_is_over(Event::Time(BOUND_AT + 1_800))]
+#[case::its_disk_is_gone(Event::Volume("a".into(), None))]
+#[case::its_node_is_another(node("edge1", "renamed"))]
+fn nothing_is_held_any_longer(#[case] event: Event) {
+    let mut index = pinned();
+    assert_eq!(index.holds(), 1);
+    index.apply(event);
+    assert_eq!(index.holds(), 0);
+}
+
+/// The function of the pod that only binds volumes is not counted twice.
+#[rstest]
+#[case::not_placed_yet(launcher(None, false))]
+#[case::only_binds_volumes(launcher(Some("edge1"), true))]
+fn pods_that_do_not_run_the_vm_leave_the_hold(#[case] event: Event) {
+    let mut index = pinned();
+    index.apply(event);
+    assert_eq!(index.holds(), 1);
+    assert!(refused(&index, &of(None, 1, 0)).is_some());
+}
+
+#[test]
+fn hold_ends_as_late_as_the_operator_wants() {
+    let policy = Policy {
+        hold_seconds: 60,
+        ..Policy::default()
+    };
+    let mut index = Index::default();
+    for event in [
+        Event::Policy(Arc::new(policy)),
+        node("edge1", "edge1"),
+        machine(true),
+        bound("a", "root"),
+        claim("data", None),
+    ] {
+        index.apply(event);
+    }
+    index.apply(Event::Time(BOUND_AT + 59));
+    assert_eq!(index.holds(), 1);
+    index.apply(Event::Time(BOUND_AT + 60));
+    assert_eq!(index.holds(), 0);
+}
+
+/// Two VMs are pinned here and one volume is left: the first keeps it, and the other one's hold takes nothing.
+#[test]
+fn who_cannot_be_served_takes_nothing_from_others() {
+    let mut index = pinned();
+    let Event::Machine(_, guest) = machine(true) else {
+        unreachable!()
+    };
+    let mut guest = guest.unwrap();
+    guest.claims = ["z-root", "z-data"].map(Into::into).into();
+    index.apply(Event::Machine(name("z"), Some(guest)));
+    index.apply(claim("z-root", Some("z")));
+    index.apply(claim("z-data", None));
+    index.apply(bound("z", "z-root"));
+    let offer = index.offer("edge1").unwrap();
+    assert_eq!(index.holds(), 2);
+    assert_eq!(offer.held.keys().collect::<Vec<_>>(), [&name("vm")]);
+}

@@ -1,0 +1,189 @@
+//! The routes, and the steps of a call in one place.
+
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::Serialize;
+use vmberth_decide::index::Index;
+use vmberth_decide::placement::{place, scores};
+use vmberth_serve::body::{BodyBudget, BodyError};
+
+use crate::decision::{Decision, decide};
+use crate::lists::Lists;
+use crate::metrics::{Metrics, Outcome, Verb};
+use crate::respond;
+use crate::wake::Refusals;
+use crate::wire::{self, FilterResult, HostPriority, Misread, Question};
+
+/// What every call needs.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// What is known of the cluster.
+    pub index: Arc<RwLock<Index>>,
+    /// Whether that is all of it.
+    pub lists: Lists,
+    /// How many bytes may be in memory.
+    pub bodies: BodyBudget,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// When a pod was refused last.
+    pub refusals: Refusals,
+}
+
+/// Why a call is not answered. kube-scheduler shows the text in an event of the pod, and asks again later.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Misread(#[from] Misread),
+    #[error("not ready: first list of {0} is not complete")]
+    NotReady(&'static str),
+    #[error("internal error: the answer could not be written")]
+    Unwritten(#[from] serde_json::Error),
+}
+
+/// A call that has begun.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    verb: Verb,
+    began: Instant,
+}
+
+/// Routes of the port of requests.
+pub fn app(state: AppState) -> Router {
+    Router::new()
+        .route("/filter", post(filter))
+        .route("/prioritize", post(prioritize))
+        // Shared, since every request takes it: a copy would count up and down all its parts.
+        .with_state(Arc::new(state))
+}
+
+async fn filter(State(state): State<Arc<AppState>>, body: Body) -> Response {
+    let call = Call::begins(Verb::Filter);
+    let body = state.bodies.read(body).await.map_err(Failure::from);
+    let answer = body.and_then(|body| state.filter(call, &body));
+    answer.unwrap_or_else(|failure| {
+        let error = state.failed(call, &failure);
+        in_words(&FilterResult {
+            error,
+            ..FilterResult::default()
+        })
+    })
+}
+
+async fn prioritize(State(state): State<Arc<AppState>>, body: Body) -> Response {
+    let call = Call::begins(Verb::Prioritize);
+    let body = state.bodies.read(body).await.map_err(Failure::from);
+    let answer = body.and_then(|body| state.prioritize(call, &body));
+    answer.unwrap_or_else(|failure| {
+        state.failed(call, &failure);
+        // There is no field for an error, and kube-scheduler would only leave our scores out.
+        in_words(&Vec::<HostPriority<'_>>::new())
+    })
+}
+
+impl AppState {
+    fn filter(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
+        let question = wire::read(body)?;
+        self.know_all()?;
+        let decision = decide(&self.index, &question.pod, |index, demand| {
+            place(index, demand, question.names())
+        });
+        let answer = respond::json(&respond::filter(&question, &decision))?;
+        self.answered(call, &question, &decision, |placement| placement.fits.len());
+        Ok(answer)
+    }
+
+    fn prioritize(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
+        let question = wire::read(body)?;
+        self.know_all()?;
+        let decision = decide(&self.index, &question.pod, |index, demand| {
+            let placement = place(index, demand, question.names());
+            scores(index, demand, &placement.fits)
+        });
+        let answer = respond::json(&respond::prioritize(&question, &decision))?;
+        self.answered(call, &question, &decision, Vec::len);
+        Ok(answer)
+    }
+
+    /// Who knows only a part of the cluster would place blindly.
+    fn know_all(&self) -> Result<(), Failure> {
+        let missing = self.lists.missing();
+        missing.map_or(Ok(()), |list| Err(Failure::NotReady(list)))
+    }
+
+    /// One line for each decision: enough to find it again, never the pod itself.
+    fn answered<T>(
+        &self,
+        call: Call,
+        question: &Question<'_>,
+        decision: &Decision<T>,
+        fits: impl Fn(&T) -> usize,
+    ) {
+        let nodes = question.names().len();
+        let (outcome, fits, why) = match decision {
+            Decision::Foreign => (Outcome::Foreign, nodes, None),
+            Decision::Unclear(why) => (Outcome::Unclear, 0, Some(why)),
+            Decision::Ours(placed) => match fits(placed) {
+                0 => (Outcome::Refused, 0, None),
+                fits => (Outcome::Placed, fits, None),
+            },
+        };
+        if outcome == Outcome::Refused {
+            self.refusals.happened();
+        }
+        let took = call.began.elapsed();
+        self.metrics.called(call.verb, outcome, took);
+        let metadata = question.pod.metadata.as_ref();
+        let uid = metadata.and_then(|it| it.uid.as_deref()).unwrap_or("");
+        let namespace = metadata
+            .and_then(|it| it.namespace.as_deref())
+            .unwrap_or("");
+        let (verb, name) = (call.verb.as_str(), question.pod.name());
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if outcome == Outcome::Foreign {
+            tracing::debug!(uid, namespace, name, verb, nodes, micros, "pod of no VM");
+            return;
+        }
+        tracing::info!(
+            uid,
+            namespace,
+            name,
+            verb,
+            outcome = outcome.as_str(),
+            why,
+            nodes,
+            fits,
+            refused = nodes.saturating_sub(fits),
+            micros,
+            "decision"
+        );
+    }
+
+    /// Counts it, and says it in words.
+    fn failed(&self, call: Call, failure: &Failure) -> String {
+        let error = format!("vmberth-extender: {failure}");
+        self.metrics
+            .called(call.verb, Outcome::Error, call.began.elapsed());
+        tracing::warn!(verb = call.verb.as_str(), error, "no answer");
+        error
+    }
+}
+
+impl Call {
+    fn begins(verb: Verb) -> Self {
+        let began = Instant::now();
+        Self { verb, began }
+    }
+}
+
+fn in_words(answer: &impl Serialize) -> Response {
+    respond::json(answer).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}

@@ -1,0 +1,28 @@
+//! The scheduler extender: kube-scheduler asks which nodes can hold a pod and which is best, and is answered.
+//!
+//! Input: `POST /filter` and `POST /prioritize` with a pod and the nodes that are left for it, and watches of the cluster.
+//! Output: the answers. It translates only: every decision is made in `vmberth-decide`, and nothing is asked of the cluster
+//! during a call: the index knows it.
+//!
+//! A call passes through, in this order:
+//!
+//! 1. [`http`]: the routes and the steps;
+//! 2. [`wire`]: bytes -> pod and names of nodes;
+//! 3. [`lists`]: whether enough is known of the cluster to say anything;
+//! 4. [`decision`]: `vmberth_decide` says whose pod it is, where it fits and how well;
+//! 5. [`respond`]: decision -> what the scheduler reads;
+//! 6. [`metrics`]: what is counted of it.
+//!
+//! Around it: [`args`], [`run`] (start to end, watches into the index), [`policy_file`], [`wake`] (who was refused is
+//! looked at again).
+
+pub mod args;
+pub mod decision;
+pub mod http;
+pub mod lists;
+pub mod metrics;
+pub mod policy_file;
+pub mod respond;
+pub mod run;
+pub mod wake;
+pub mod wire;

@@ -1,0 +1,79 @@
+//! A decision into what kube-scheduler reads.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use vmberth_decide::placement::{Placement, words};
+
+use crate::decision::Decision;
+use crate::wire::{FilterResult, HostPriority, Question};
+
+/// What becomes of each node.
+#[must_use]
+pub fn filter<'q>(
+    question: &'q Question<'_>,
+    decision: &'q Decision<Placement<'q>>,
+) -> FilterResult<'q> {
+    match decision {
+        Decision::Foreign => FilterResult {
+            nodes: question.nodes_of(|_| true),
+            node_names: question.names().collect(),
+            ..FilterResult::default()
+        },
+        // No refusal: that would be final until something in the cluster changes, and it may have changed already.
+        Decision::Unclear(why) => FilterResult {
+            nodes: question.nodes_of(|_| false),
+            error: format!("vmberth-extender: {why}"),
+            ..FilterResult::default()
+        },
+        Decision::Ours(placement) => placed(question, placement),
+    }
+}
+
+fn placed<'q>(question: &'q Question<'_>, placement: &'q Placement<'q>) -> FilterResult<'q> {
+    let mut result = FilterResult {
+        nodes: question.nodes_of(|node| !placement.refused.contains_key(node)),
+        node_names: placement.fits.iter().map(|(node, _)| *node).collect(),
+        ..FilterResult::default()
+    };
+    for ((node, why), refusal) in words(&placement.refused)
+        .into_iter()
+        .zip(placement.refused.values())
+    {
+        let nodes = if refusal.eviction_helps() {
+            &mut result.failed_nodes
+        } else {
+            &mut result.failed_and_unresolvable_nodes
+        };
+        nodes.push((node, why));
+    }
+    result
+}
+
+/// How good each node is; none is better than another if nobody knows what the pod needs.
+#[must_use]
+pub fn prioritize<'q>(
+    question: &'q Question<'_>,
+    decision: &Decision<Vec<(&'q str, u64)>>,
+) -> Vec<HostPriority<'q>> {
+    match decision {
+        Decision::Foreign | Decision::Unclear(_) => question
+            .names()
+            .map(|host| HostPriority { host, score: 0 })
+            .collect(),
+        Decision::Ours(scores) => scores
+            .iter()
+            .map(|&(host, score)| HostPriority { host, score })
+            .collect(),
+    }
+}
+
+/// An answer with a body of JSON. kube-scheduler reads no other status than 200.
+///
+/// # Errors
+/// Never by what was asked: an answer that is no JSON is our own bug.
+pub fn json(answer: &impl Serialize) -> Result<Response, serde_json::Error> {
+    let body = serde_json::to_vec(answer)?;
+    let head = [(header::CONTENT_TYPE, "application/json")];
+    Ok((StatusCode::OK, head, body).into_response())
+}

@@ -1,0 +1,135 @@
+//! What kube-scheduler and an extender say to each other, in JSON (facts: scheduler-extender 1.1).
+//!
+//! Go's types carry no names for JSON, so fields are spelt as in Go, and what is empty is written as null.
+
+mod misread;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use vmberth_decide::view::{Fields, Pod, Text};
+
+pub use misread::Misread;
+
+/// A pod, and the nodes that are left for it.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The pod.
+    pub pod: Pod<'a>,
+    names: Vec<Text<'a>>,
+    /// One for each name, if they were sent whole.
+    nodes: Option<Vec<&'a RawValue>>,
+}
+
+/// As Go writes it, or in lower case, which Go reads as well.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExtenderArgs<'a> {
+    #[serde(borrow, alias = "pod")]
+    pod: Option<Fields<Pod<'a>>>,
+    #[serde(borrow, alias = "nodes")]
+    nodes: Option<Fields<NodeList<'a>>>,
+    #[serde(borrow, alias = "nodenames")]
+    node_names: Option<Vec<Text<'a>>>,
+}
+
+/// Nodes as they came.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NodeList<'a> {
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Node<'a> {
+    #[serde(borrow)]
+    metadata: Option<Fields<Named<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+}
+
+/// `ExtenderFilterResult`: what becomes of each node.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FilterResult<'a> {
+    /// Those that the pod may go to, if they were sent whole.
+    pub nodes: Option<NodeList<'a>>,
+    /// Names of those that the pod may go to; never null, or kube-scheduler would look at `Nodes`.
+    pub node_names: Vec<&'a str>,
+    /// Those that could hold it if others were evicted, with the reason.
+    #[serde(serialize_with = "as_map")]
+    pub failed_nodes: Vec<(&'a str, String)>,
+    /// Those that no eviction would help.
+    #[serde(serialize_with = "as_map")]
+    pub failed_and_unresolvable_nodes: Vec<(&'a str, String)>,
+    /// Why nothing can be said; the pod is tried again then.
+    pub error: String,
+}
+
+/// `HostPriority`: how good a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HostPriority<'a> {
+    /// Its name.
+    pub host: &'a str,
+    /// 0 to 10.
+    pub score: u64,
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// If it asks nothing.
+pub fn read(body: &[u8]) -> Result<Question<'_>, Misread> {
+    // Strings need not be looked at one by one any more.
+    let text = str::from_utf8(body).map_err(|error| Misread::Json(error.to_string()))?;
+    let read = serde_json::from_str::<Fields<ExtenderArgs<'_>>>(text);
+    let Fields(args) =
+        read.map_err(|error| Misread::of::<Fields<ExtenderArgs<'_>>>(text, &error))?;
+    let Fields(pod) = args.pod.ok_or_else(|| Misread::missing("Pod"))?;
+    let (names, nodes) = match (args.node_names, args.nodes) {
+        (Some(names), _) => (names, None),
+        (None, Some(Fields(list))) => {
+            let nodes = list.items.unwrap_or_default();
+            let names = nodes
+                .iter()
+                .enumerate()
+                .map(|(at, &node)| name_of(at, node));
+            (names.collect::<Result<_, _>>()?, Some(nodes))
+        }
+        (None, None) => (Vec::new(), None),
+    };
+    Ok(Question { pod, names, nodes })
+}
+
+fn name_of<'a>(at: usize, node: &'a RawValue) -> Result<Text<'a>, Misread> {
+    let read = serde_json::from_str::<Fields<Node<'a>>>(node.get()).ok();
+    let metadata = read.and_then(|Fields(node)| node.metadata);
+    let name = metadata.and_then(|Fields(metadata)| metadata.name);
+    name.ok_or_else(|| Misread::missing(&format!("Nodes.items[{at}].metadata.name")))
+}
+
+impl Question<'_> {
+    /// Names of the nodes, in their order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// The nodes of these names as they came, if they were sent whole.
+    pub fn nodes_of(&self, passes: impl Fn(&str) -> bool) -> Option<NodeList<'_>> {
+        let nodes = self.nodes.as_ref()?.iter().copied();
+        let named = self.names().zip(nodes).filter(|(name, _)| passes(name));
+        let items = Some(named.map(|(_, node)| node).collect());
+        Some(NodeList { items })
+    }
+}
+
+fn as_map<S: Serializer>(nodes: &[(&str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(nodes.iter().map(|(node, why)| (node, why)))
+}
+
+#[cfg(test)]
+mod tests;
