@@ -12,7 +12,8 @@ use crate::policy::{Policy, VfPool};
 use crate::profile::Profile;
 use crate::quantity::parse_bytes;
 use crate::surroundings::{NetworkKnown, NetworkName, Surroundings};
-use crate::view::{Domain, InstanceSpec, Interface, Network};
+use crate::view::placed::InstanceSpec;
+use crate::view::{Domain, Interface, Network};
 use crate::wish::Pages;
 
 /// Why nobody can say yet what an instance needs.
@@ -78,7 +79,9 @@ impl Needs {
                 (None, None) => {}
             }
         }
-        let pages = profile.hugepages.or(policy.hugepages.map(Pages::Of));
+        let pages = profile
+            .hugepages
+            .or_else(|| policy.hugepages.map(Pages::Of));
         if let Some(Pages::Of(size)) = pages {
             needs.pages = Some((size, 1));
         }

@@ -12,7 +12,9 @@ use std::fmt;
 
 use counted::{Amounts, Counted, NotEnough, Supply, VmName, When, enough};
 use ties::{Tie, Ties};
-use volumes::{ClaimDemand, FileSystemOffer, FreeVolume, Matching, VolumeMisfit, matching};
+use volumes::{
+    ClaimDemand, FileSystemOffer, FreeVolume, VolumeMisfit, least_waste_of_one, matching,
+};
 
 /// What a VM needs of one node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,8 +46,8 @@ pub struct Offer {
 /// How a demand fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fit {
-    /// A volume for each claim.
-    pub matching: Matching,
+    /// Bytes of the volumes for its claims that no claim asked for.
+    pub waste: u64,
     /// What is needed later is free now, too.
     pub all_free_now: bool,
 }
@@ -93,7 +95,7 @@ impl Fit {
     #[must_use]
     pub fn of_nothing() -> Self {
         Self {
-            matching: Matching::default(),
+            waste: 0,
             all_free_now: true,
         }
     }
@@ -148,14 +150,14 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
         .filter_map(|(of, (needs, when))| enough(of, *needs, *when, supply(of), vm).err())
         .map(Misfit::NotEnough)
         .collect();
-    match volumes_for(demand, offer) {
-        Ok(matching) if misfits.is_empty() => {
+    match waste_of(demand, offer) {
+        Ok(waste) if misfits.is_empty() => {
             let mut counted = demand.counted.iter();
             let is_free = |(of, (needs, _)): (&Counted, &(u64, When))| {
                 supply(of).map_or(0, |supply| supply.free_for(vm)) >= *needs
             };
             Ok(Fit {
-                matching,
+                waste,
                 all_free_now: counted.all(is_free),
             })
         }
@@ -167,28 +169,33 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
     }
 }
 
-/// Volumes for the demand's claims, chosen so that those that are held for others have one, too.
-fn volumes_for(demand: &Demand, offer: &Offer) -> Result<Matching, VolumeMisfit> {
+/// Finds volumes for the demand's claims so that those that are held for others have one, too; returns what they waste.
+fn waste_of(demand: &Demand, offer: &Offer) -> Result<u64, VolumeMisfit> {
     let own = |claims: &[ClaimDemand]| matching(claims, &offer.volumes, &offer.file_systems);
-    let others = offer.held.iter();
-    let others: Vec<_> = others
-        .filter(|(vm, _)| Some(*vm) != demand.vm.as_ref())
-        .collect();
-    if demand.claims.is_empty() || others.is_empty() {
-        return own(&demand.claims);
+    let is_other = |vm: &&VmName| Some(*vm) != demand.vm.as_ref();
+    if demand.claims.is_empty() {
+        return Ok(0);
     }
-    let held = others.iter().flat_map(|(_, claims)| claims.iter());
+    if !offer.held.keys().any(|vm| is_other(&vm)) {
+        // Nearly all VMs, on nearly all nodes.
+        if let [claim] = demand.claims.as_slice()
+            && let Some(waste) = least_waste_of_one(claim, &offer.volumes, &offer.file_systems)
+        {
+            return Ok(waste);
+        }
+        return own(&demand.claims).map(|matching| matching.waste);
+    }
+    let others = || offer.held.iter().filter(|(vm, _)| is_other(vm));
+    let held = others().flat_map(|(_, claims)| claims);
     let all: Vec<ClaimDemand> = demand.claims.iter().chain(held).cloned().collect();
-    if let Ok(mut matching) = own(&all) {
-        matching.volumes.truncate(demand.claims.len());
-        matching.waste = matching.waste_of(&demand.claims, &offer.volumes);
-        return Ok(matching);
+    if let Ok(matching) = own(&all) {
+        return Ok(matching.waste_of(&demand.claims, &offer.volumes));
     }
     own(&demand.claims)?;
     Err(VolumeMisfit::Held {
         class: demand.claims.first().map_or("", |it| &it.class).to_owned(),
         count: demand.claims.len(),
-        holders: others.iter().map(|(vm, _)| (*vm).clone()).collect(),
+        holders: others().map(|(vm, _)| vm.clone()).collect(),
     })
 }
 

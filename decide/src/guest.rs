@@ -8,7 +8,8 @@ use crate::event::Claim;
 use crate::fit::volumes::{AccessModes, VolumeMode};
 use crate::placing::Placing;
 use crate::quantity::parse_bytes;
-use crate::view::{ClaimSpec, DataVolumeTemplate, Instance, InstanceSpec, Machine};
+use crate::view::placed::{Instance, InstanceSpec, Machine};
+use crate::view::{ClaimSpec, DataVolumeTemplate};
 
 /// What CDI adds to a claim for its file system unless it is told otherwise, in millionths (facts: kubevirt-cdi 0.8).
 const OVERHEAD: u128 = 60_000;

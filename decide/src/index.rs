@@ -11,8 +11,10 @@ mod pods;
 mod stock;
 mod volumes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::event::{Claim, Class, Event, Network, Node, ObjectName, Pod, Volume};
 use crate::fit::Offer;
@@ -28,7 +30,7 @@ pub use nodes::Unknown;
 /// The cluster, as the watches have told it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
-    nodes: BTreeMap<Arc<str>, Known>,
+    nodes: HashMap<Arc<str>, Known, RandomState>,
     /// Nodes by their hostname label; nobody keeps two from having the same.
     by_hostname: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// On how many nodes there are functions of this resource.
@@ -54,16 +56,33 @@ pub struct Index {
     ends: BTreeSet<(u64, VmName)>,
     policy: Arc<Policy>,
     now: u64,
-    revision: Revision,
+    history: History,
 }
 
-/// How often an offer has changed. Two that know the same are equal, however they came to it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Revision(u64);
+/// What depends on how the index came to know what it knows. Two that know the same are equal, however they came to it.
+#[derive(Debug, Clone, Default)]
+struct History {
+    /// How often an offer has changed.
+    revision: u64,
+    /// One text for each class and resource, so that comparing those of many nodes stays in the processor's cache.
+    texts: BTreeSet<Arc<str>>,
+}
 
-impl PartialEq for Revision {
+impl PartialEq for History {
     fn eq(&self, _: &Self) -> bool {
         true
+    }
+}
+
+impl History {
+    /// Puts the one text that there is of this in its place.
+    fn one(&mut self, text: &mut Arc<str>) {
+        match self.texts.get(text) {
+            Some(known) => *text = Arc::clone(known),
+            None => {
+                self.texts.insert(Arc::clone(text));
+            }
+        }
     }
 }
 
@@ -73,27 +92,38 @@ impl Index {
         match event {
             Event::Node(name, node) => self.node_is(&name, node),
             Event::Inventory(name, inventory) => self.inventory_is(&name, inventory.as_deref()),
-            Event::Volume(name, volume) => self.volume_is(&name, volume),
-            Event::Claim(name, claim) => self.claim_is(&name, claim),
+            Event::Volume(name, mut volume) => {
+                if let Some(volume) = &mut volume {
+                    self.history.one(&mut volume.class);
+                }
+                self.volume_is(&name, volume.as_ref());
+            }
+            Event::Claim(name, mut claim) => {
+                if let Some(claim) = &mut claim {
+                    self.history.one(&mut claim.class);
+                }
+                self.claim_is(&name, claim);
+            }
             Event::Class(name, class) => self.class_is(&name, class),
             Event::Network(name, network) => self.network_is(&name, network),
             Event::Machine(name, guest) => self.guest_is(&name, guest, |index| &mut index.machines),
             Event::Instance(name, guest) => {
                 self.guest_is(&name, guest, |index| &mut index.instances);
             }
-            Event::Pod(name, pod) => self.pod_is(&name, pod),
+            Event::Pod(name, pod) => self.pod_is(&name, pod.as_ref()),
             Event::Policy(policy) => self.policy_is(policy),
             Event::Time(now) => self.time_is(now),
         }
     }
 
-    /// What a node is.
+    /// What a node is, and what it has for VMs if that is known.
     ///
     /// # Errors
-    /// If it is not known.
-    pub fn node(&self, name: &str) -> Result<&Node, Unknown> {
+    /// If there is no such node.
+    pub fn node(&self, name: &str) -> Result<(&Node, Result<&Offer, Unknown>), Unknown> {
         let known = self.nodes.get(name).ok_or(Unknown::Node)?;
-        known.node.as_ref().ok_or(Unknown::Node)
+        let node = known.node.as_ref().ok_or(Unknown::Node)?;
+        Ok((node, known.offer.as_ref().ok_or(Unknown::Inventory)))
     }
 
     /// What a node has for VMs.
@@ -101,15 +131,13 @@ impl Index {
     /// # Errors
     /// If too little is known of it.
     pub fn offer(&self, name: &str) -> Result<&Offer, Unknown> {
-        let known = self.nodes.get(name).ok_or(Unknown::Node)?;
-        known.node.as_ref().ok_or(Unknown::Node)?;
-        known.offer.as_ref().ok_or(Unknown::Inventory)
+        self.node(name)?.1
     }
 
     /// A number that grows when a node's offer changes: who was refused before may fit now.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.revision.0
+        self.history.revision
     }
 
     /// Whether a node somewhere has functions of this resource; all other resources are left to kube-scheduler.

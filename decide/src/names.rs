@@ -120,6 +120,8 @@ pub const PROVISIONING_ANNOTATION: &str = "kubevirt.io/ephemeral-provisioning";
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 /// Annotation of an object of our own: changed to wake pods that the scheduler has put aside. Written by the extender.
 pub const WOKEN_ANNOTATION: &str = "vmberth.io/woken";
+/// In labels that KubeVirt puts on nodes, 150 and more of them, and asks for in its launcher pods, which kube-scheduler looks after.
+pub const KUBEVIRT_NODE_LABELS: &str = ".node.kubevirt.io/";
 /// What resources of huge pages begin with; the size follows.
 pub const HUGEPAGES_PREFIX: &str = "hugepages-";
 

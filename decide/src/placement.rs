@@ -44,14 +44,13 @@ fn on(index: &Index, demand: &Demand, name: &str) -> Result<Fit, Refusal> {
     if demand.is_nothing() {
         return Ok(Fit::of_nothing());
     }
-    let node = index.node(name).map_err(Refusal::Unknown)?;
+    let (node, offer) = index.node(name).map_err(Refusal::Unknown)?;
     let allowed = demand.ties.allow(name, node);
     allowed.map_err(|tie| Refusal::Misfits(vec![Misfit::Tied(tie)]))?;
     if demand.is_nothing_of_stock() {
         return Ok(Fit::of_nothing());
     }
-    let offer = index.offer(name).map_err(Refusal::Unknown)?;
-    fit(demand, offer).map_err(Refusal::Misfits)
+    fit(demand, offer.map_err(Refusal::Unknown)?).map_err(Refusal::Misfits)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::Node;
+use crate::names;
 use crate::profile::{LabelOperator, Requirement};
 use crate::view;
 
@@ -63,8 +64,9 @@ pub enum Bar {
 impl Placing {
     /// What an instance's spec says.
     #[must_use]
-    pub fn of(spec: &view::InstanceSpec<'_>) -> Self {
+    pub fn of(spec: &view::placed::InstanceSpec<'_>) -> Self {
         let selector = spec.node_selector.iter().flat_map(view::Labels::iter);
+        let selector = selector.filter(|(key, _)| is_kept(key));
         let node = (spec.affinity.as_ref()).and_then(|it| it.node_affinity.as_ref());
         let required = node.and_then(|it| it.required.as_ref());
         let terms = required.and_then(|it| it.node_selector_terms.as_ref());
@@ -124,7 +126,13 @@ impl Term {
     }
 }
 
-/// `None` of operators that compare numbers, which are left to kube-scheduler.
+/// Whether a node's label of this name is kept; the others are left to kube-scheduler.
+#[must_use]
+pub fn is_kept(label: &str) -> bool {
+    !label.contains(names::KUBEVIRT_NODE_LABELS)
+}
+
+/// `None` of operators that compare numbers, and of labels that are not kept, which are left to kube-scheduler.
 fn requirement(written: &view::Requirement<'_>) -> Option<Requirement> {
     let values = || {
         let values = written.values.iter().flatten();
@@ -137,8 +145,9 @@ fn requirement(written: &view::Requirement<'_>) -> Option<Requirement> {
         "DoesNotExist" => LabelOperator::DoesNotExist,
         _ => return None,
     };
+    let key = written.key.as_deref().filter(|key| is_kept(key))?;
     Some(Requirement {
-        key: written.key.as_deref()?.to_owned(),
+        key: key.to_owned(),
         operator,
     })
 }
@@ -212,7 +221,7 @@ mod tests {
 
     fn bar(spec: &Value) -> Option<String> {
         let text = spec.to_string();
-        let spec: view::InstanceSpec<'_> = serde_json::from_str(&text).unwrap();
+        let spec: view::placed::InstanceSpec<'_> = serde_json::from_str(&text).unwrap();
         let allowed = Placing::of(&spec).allows("edge-1", &edge_1());
         allowed.err().map(|bar| bar.to_string())
     }
@@ -251,6 +260,7 @@ mod tests {
     #[case::other_name(json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["edge-2"]}]}]), false)]
     #[case::absent(json!([{"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]}]), true)]
     #[case::numbers_are_left_to_the_scheduler(json!([{"matchExpressions": [{"key": "rack", "operator": "Gt", "values": ["9"]}]}]), true)]
+    #[case::left_to_the_scheduler(json!([{"matchExpressions": [{"key": "cpu-model.node.kubevirt.io/EPYC", "operator": "Exists"}]}]), true)]
     #[case::no_terms(json!([]), false)]
     fn affinities(#[case] terms: Value, #[case] allowed: bool) {
         let expected = "the VM's node affinity leaves it out".to_owned();

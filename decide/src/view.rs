@@ -7,17 +7,18 @@ mod affinity;
 mod basic;
 mod instance;
 mod metadata;
+pub mod placed;
 mod pod;
 mod storage;
 
 pub use affinity::{Affinity, NodeAffinity, NodeSelector, Requirement, Term};
 pub use basic::{Amount, Amounts, Fields, Present, Text};
 pub use instance::{
-    AccessCredential, CloudInit, DataVolumeSource, Devices, Domain, Hugepages, InstanceSpec,
-    Interface, Memory, Multus, Network, Resources, Volume,
+    AccessCredential, CloudInit, Devices, Domain, Hugepages, InstanceSpec, Interface, Memory,
+    Multus, Network, Resources, Volume,
 };
 pub use metadata::{Annotations, Labels, Metadata, Object, Owner};
-pub use pod::{ClaimSource, Container, DaemonSetSpec, PodSpec, PodVolume, Toleration};
+pub use pod::{Container, DaemonSetSpec, PodSpec, Toleration};
 pub use storage::{
     Claim, ClaimRequests, ClaimResources, ClaimSpec, DataVolumeSpec, DataVolumeTemplate, Source,
 };
@@ -49,11 +50,6 @@ pub struct MachineSpec<'a> {
     /// DataVolumes that will be made for it.
     #[serde(borrow, default, deserialize_with = "list")]
     pub data_volume_templates: Option<Vec<DataVolumeTemplate<'a>>>,
-    /// Whether it should run: the older way to say so.
-    pub running: Option<bool>,
-    /// When it should run.
-    #[serde(borrow)]
-    pub run_strategy: Option<Text<'a>>,
     /// Whether processors and memory come from an instancetype.
     pub instancetype: Option<Present>,
 }

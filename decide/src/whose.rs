@@ -16,7 +16,8 @@ use crate::index::Index;
 use crate::names;
 use crate::quantity::parse_bytes;
 use crate::subject::PodRole;
-use crate::view::{Amounts as Written, Container, Owner, Pod};
+use crate::view::placed::Pod;
+use crate::view::{Amounts as Written, Container, Owner};
 
 /// What a pod is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,9 +206,8 @@ fn owner<'p>(pod: &'p Pod<'_>, kind: &str) -> Option<&'p str> {
     let owners = pod.metadata.as_ref()?.owners.as_deref()?;
     let controls = |owner: &&Owner<'_>| owner.controller == Some(true);
     let owner = owners.iter().find(controls)?;
-    (owner.kind.as_deref() == Some(kind))
-        .then(|| owner.name.as_deref())
-        .flatten()
+    let is_this = owner.kind.as_deref() == Some(kind);
+    owner.name.as_deref().filter(|_| is_this)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 
 use vmberth_decide::fit::Demand;
 use vmberth_decide::index::Index;
-use vmberth_decide::view::Pod;
+use vmberth_decide::view::placed::Pod;
 use vmberth_decide::whose::{Asked, asked};
 
 /// What is decided about a pod.

@@ -15,6 +15,7 @@ use vmberth_decide::placement::{place, scores};
 use vmberth_serve::body::{BodyBudget, BodyError};
 
 use crate::decision::{Decision, decide};
+use crate::last::Last;
 use crate::lists::Lists;
 use crate::metrics::{Metrics, Outcome, Verb};
 use crate::respond;
@@ -34,6 +35,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// When a pod was refused last.
     pub refusals: Refusals,
+    /// What the last filter found.
+    pub last: Arc<Last>,
 }
 
 /// Why a call is not answered. kube-scheduler shows the text in an event of the pod, and asks again later.
@@ -94,7 +97,10 @@ impl AppState {
         let question = wire::read(body)?;
         self.know_all()?;
         let decision = decide(&self.index, &question.pod, |index, demand| {
-            place(index, demand, question.names())
+            let placement = place(index, demand, question.names());
+            let scores = scores(index, demand, &placement.fits);
+            self.last.keep(question.uid(), index.revision(), &scores);
+            placement
         });
         let answer = respond::json(&respond::filter(&question, &decision))?;
         self.answered(call, &question, &decision, |placement| placement.fits.len());
@@ -105,8 +111,12 @@ impl AppState {
         let question = wire::read(body)?;
         self.know_all()?;
         let decision = decide(&self.index, &question.pod, |index, demand| {
-            let placement = place(index, demand, question.names());
-            scores(index, demand, &placement.fits)
+            let (uid, revision) = (question.uid(), index.revision());
+            let known = self.last.scores(uid, revision, question.names());
+            known.unwrap_or_else(|| {
+                let placement = place(index, demand, question.names());
+                scores(index, demand, &placement.fits)
+            })
         });
         let answer = respond::json(&respond::prioritize(&question, &decision))?;
         self.answered(call, &question, &decision, Vec::len);
@@ -142,7 +152,7 @@ impl AppState {
         let took = call.began.elapsed();
         self.metrics.called(call.verb, outcome, took);
         let metadata = question.pod.metadata.as_ref();
-        let uid = metadata.and_then(|it| it.uid.as_deref()).unwrap_or("");
+        let uid = question.uid();
         let namespace = metadata
             .and_then(|it| it.namespace.as_deref())
             .unwrap_or("");

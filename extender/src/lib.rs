@@ -9,7 +9,7 @@
 //! 1. [`http`]: the routes and the steps;
 //! 2. [`wire`]: bytes -> pod and names of nodes;
 //! 3. [`lists`]: whether enough is known of the cluster to say anything;
-//! 4. [`decision`]: `vmberth_decide` says whose pod it is, where it fits and how well;
+//! 4. [`decision`]: `vmberth_decide` says whose pod it is, where it fits and how well ([`last`]: unless it has just said so);
 //! 5. [`respond`]: decision -> what the scheduler reads;
 //! 6. [`metrics`]: what is counted of it.
 //!
@@ -19,6 +19,7 @@
 pub mod args;
 pub mod decision;
 pub mod http;
+pub mod last;
 pub mod lists;
 pub mod metrics;
 pub mod policy_file;

@@ -59,6 +59,7 @@ impl Extender {
             bodies: BodyBudget::new(args.serve.max_body, args.serve.body_budget),
             metrics: Metrics::register(&registry)?,
             refusals: Refusals::default(),
+            last: Arc::default(),
         };
         let waker = args.namespace.zip(args.wake).map(|(namespace, name)| {
             Waker::new(client.clone(), &namespace, name, state.metrics.clone())

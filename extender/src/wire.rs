@@ -4,9 +4,12 @@
 
 mod misread;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use vmberth_decide::view::{Fields, Pod, Text};
+use vmberth_decide::view::placed::Pod;
+use vmberth_decide::view::{Fields, Text};
 
 pub use misread::Misread;
 
@@ -61,10 +64,10 @@ pub struct FilterResult<'a> {
     pub node_names: Vec<&'a str>,
     /// Those that could hold it if others were evicted, with the reason.
     #[serde(serialize_with = "as_map")]
-    pub failed_nodes: Vec<(&'a str, String)>,
+    pub failed_nodes: Vec<(&'a str, Arc<str>)>,
     /// Those that no eviction would help.
     #[serde(serialize_with = "as_map")]
-    pub failed_and_unresolvable_nodes: Vec<(&'a str, String)>,
+    pub failed_and_unresolvable_nodes: Vec<(&'a str, Arc<str>)>,
     /// Why nothing can be said; the pod is tried again then.
     pub error: String,
 }
@@ -113,6 +116,13 @@ fn name_of<'a>(at: usize, node: &'a RawValue) -> Result<Text<'a>, Misread> {
 }
 
 impl Question<'_> {
+    /// UID of the pod; empty if it has none.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        let metadata = self.pod.metadata.as_ref();
+        metadata.and_then(|it| it.uid.as_deref()).unwrap_or("")
+    }
+
     /// Names of the nodes, in their order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.names.iter().map(|name| &**name)
@@ -127,8 +137,8 @@ impl Question<'_> {
     }
 }
 
-fn as_map<S: Serializer>(nodes: &[(&str, String)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(nodes.iter().map(|(node, why)| (node, why)))
+fn as_map<S: Serializer>(nodes: &[(&str, Arc<str>)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(nodes.iter().map(|(node, why)| (node, &**why)))
 }
 
 #[cfg(test)]

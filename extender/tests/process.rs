@@ -161,7 +161,7 @@ fn without_a_cluster_it_serves_and_says_what_it_waits_for() {
 #[case::others_reach_it(&["--listen=0.0.0.0:0"], 1, "--client-ca with the CA of the scheduler's certificate")]
 #[case::half_of_tls(&["--tls-dir=/tls"], 2, "--client-ca <CLIENT_CA>")]
 #[case::no_address(&["--listen=here"], 2, "invalid value 'here'")]
-#[case::no_such_flag(&["--patience=x"], 2, "unexpected argument '--policy'")]
+#[case::no_such_flag(&["--patience=x"], 2, "unexpected argument '--patience'")]
 #[case::no_file_of_cas(
     &["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--tls-dir=/nowhere", "--client-ca=/nowhere/ca.crt"],
     1,

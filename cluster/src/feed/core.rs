@@ -1,5 +1,6 @@
 //! What is kept of nodes, pods, networks and inventories.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -10,14 +11,17 @@ use vmberth_decide::event::{Network, Node, Pod};
 use vmberth_decide::fit::counted::Counted;
 use vmberth_decide::inventory::NodeInventoryStatus;
 use vmberth_decide::names;
-use vmberth_decide::placing::Taint;
+use vmberth_decide::placing::{Taint, is_kept};
 
 use super::unreadable;
 use crate::objects;
 use crate::read::requests;
 
 pub(super) fn node(node: &objects::Node) -> Option<Node> {
-    let labels = node.metadata.labels.clone().unwrap_or_default();
+    let labels = node.labels().iter().filter(|(key, _)| is_kept(key));
+    let labels: BTreeMap<String, String> = labels
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     let hostname = labels.get(names::HOSTNAME_LABEL);
     let taint = |taint: &objects::Taint| Taint {
         key: taint.key.as_str().into(),

@@ -4,7 +4,8 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde::Deserialize;
 use vmberth_decide::guest::Guest;
-use vmberth_decide::view::{Fields, Instance, Machine};
+use vmberth_decide::view::Fields;
+use vmberth_decide::view::placed::{Instance, Machine};
 
 use super::unreadable;
 

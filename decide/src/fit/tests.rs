@@ -164,7 +164,7 @@ proptest! {
         if let Ok(before) = before {
             let after = after.unwrap();
             prop_assert!(after.all_free_now || !before.all_free_now);
-            prop_assert!(after.matching.waste <= before.matching.waste);
+            prop_assert!(after.waste <= before.waste);
         }
     }
 

@@ -123,7 +123,7 @@ impl ClaimDemand {
     /// Whether this volume would do: the rules of Kubernetes' `FindMatchingVolume`, for a volume of the node.
     fn takes(&self, volume: &FreeVolume) -> bool {
         self.bytes <= volume.bytes
-            && self.class == volume.class
+            && (Arc::ptr_eq(&self.class, &volume.class) || self.class == volume.class)
             && self.mode == volume.mode
             && volume.access.has(self.access)
             && (self.selector.as_ref()).is_none_or(|selector| {
@@ -136,6 +136,21 @@ impl ClaimDemand {
         let same = |one: &Self| (one.bytes, one.mode, one.access);
         same(self) == same(other) && self.class == other.class && self.selector == other.selector
     }
+}
+
+/// What the best volume for one claim wastes, if there is any; the same as [`matching`] would find, at once.
+pub(super) fn least_waste_of_one(
+    claim: &ClaimDemand,
+    volumes: &[FreeVolume],
+    file_systems: &[FileSystemOffer],
+) -> Option<u64> {
+    let has_room = |volume: &&FreeVolume| {
+        let file_system = volume.file_system.and_then(|at| file_systems.get(at));
+        file_system.is_none_or(|it| it.free_bytes >= claim.bytes)
+    };
+    let fits = volumes.iter().filter(|volume| claim.takes(volume));
+    let bytes = fits.filter(has_room).map(|volume| volume.bytes).min()?;
+    Some(bytes.saturating_sub(claim.bytes))
 }
 
 /// Finds a volume for each claim.

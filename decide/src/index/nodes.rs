@@ -72,7 +72,10 @@ impl Index {
         name: &Arc<str>,
         inventory: Option<&NodeInventoryStatus>,
     ) {
-        let stock = inventory.map(Stock::of);
+        let mut stock = inventory.map(Stock::of);
+        if let Some(stock) = &mut stock {
+            stock.each_resource(|resource| self.history.one(resource));
+        }
         let known = self.nodes.entry(Arc::clone(name)).or_default();
         if known.stock == stock {
             self.forget_if_nothing(name);
@@ -134,7 +137,7 @@ impl Index {
             && known.offer != offer
         {
             known.offer = offer;
-            self.revision.0 = self.revision.0.wrapping_add(1);
+            self.history.revision = self.history.revision.wrapping_add(1);
         }
     }
 

@@ -7,19 +7,19 @@ use crate::event::{ObjectName, Pod};
 use crate::fit::counted::VmName;
 
 impl Index {
-    pub(super) fn pod_is(&mut self, name: &ObjectName, pod: Option<Pod>) {
-        if self.pods.get(name) == pod.as_ref() {
+    pub(super) fn pod_is(&mut self, name: &ObjectName, pod: Option<&Pod>) {
+        if self.pods.get(name) == pod {
             return;
         }
-        let before = replace(&mut self.pods, name, pod.clone());
+        let before = replace(&mut self.pods, name, pod.cloned());
         if let Some(vm) = before.as_ref().and_then(|pod| vm_of(name, pod)) {
             leave(&mut self.pods_of, &vm, name);
         }
-        if let Some(vm) = pod.as_ref().and_then(|pod| vm_of(name, pod)) {
+        if let Some(vm) = pod.and_then(|pod| vm_of(name, pod)) {
             join(&mut self.pods_of, vm, name.clone());
         }
-        let node = |pod: &Option<Pod>| pod.as_ref().and_then(counted_on);
-        let (was_on, is_on) = (node(&before), node(&pod));
+        let was_on = before.as_ref().and_then(counted_on);
+        let is_on = pod.and_then(counted_on);
         for node in was_on.iter().filter(|_| was_on != is_on) {
             if let Some(known) = self.nodes.get_mut(node) {
                 known.pods.remove(name);
@@ -29,7 +29,7 @@ impl Index {
             let known = self.nodes.entry(Arc::clone(node)).or_default();
             known.pods.insert(name.clone());
         }
-        for vm in before.iter().chain(&pod).filter_map(|pod| vm_of(name, pod)) {
+        for vm in before.iter().chain(pod).filter_map(|pod| vm_of(name, pod)) {
             self.hold_again(&vm);
         }
         for node in was_on.iter().chain(&is_on) {

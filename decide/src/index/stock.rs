@@ -55,6 +55,19 @@ impl Stock {
         stock
     }
 
+    /// Lets every resource be replaced by an equal one.
+    pub(super) fn each_resource(&mut self, mut replace: impl FnMut(&mut Arc<str>)) {
+        let counted = std::mem::take(&mut self.counted).into_iter();
+        self.counted = counted
+            .map(|(mut of, supply)| {
+                if let Counted::Vfs(resource) = &mut of {
+                    replace(resource);
+                }
+                (of, supply)
+            })
+            .collect();
+    }
+
     /// With these free volumes of the node, by name.
     pub(super) fn offer<'v>(
         &self,

@@ -7,23 +7,23 @@ use super::{Index, join, leave, replace};
 use crate::event::{Claim, Class, ObjectName, Volume};
 
 impl Index {
-    pub(super) fn volume_is(&mut self, name: &Arc<str>, volume: Option<Volume>) {
-        if self.volumes.get(name) == volume.as_ref() {
+    pub(super) fn volume_is(&mut self, name: &Arc<str>, volume: Option<&Volume>) {
+        if self.volumes.get(name) == volume {
             return;
         }
-        let before = replace(&mut self.volumes, name, volume.clone());
+        let before = replace(&mut self.volumes, name, volume.cloned());
         if let Some(volume) = &before {
             for hostname in &volume.hostnames {
                 leave(&mut self.tied_to, hostname, name);
             }
             leave(&mut self.untied, &volume.class, name);
-            if let Some(claim) = &volume.claim {
-                if self.claimed.get(claim) == Some(name) {
-                    self.claimed.remove(claim);
-                }
+            if let Some(claim) = &volume.claim
+                && self.claimed.get(claim) == Some(name)
+            {
+                self.claimed.remove(claim);
             }
         }
-        if let Some(volume) = &volume {
+        if let Some(volume) = volume {
             for hostname in &volume.hostnames {
                 join(&mut self.tied_to, Arc::clone(hostname), Arc::clone(name));
             }
@@ -38,7 +38,7 @@ impl Index {
                 self.claimed.insert(claim.clone(), Arc::clone(name));
             }
         }
-        let both = || before.iter().chain(&volume);
+        let both = || before.iter().chain(volume);
         let hostnames: BTreeSet<_> = both().flat_map(|it| it.hostnames.iter().cloned()).collect();
         let claims: BTreeSet<_> = both().filter_map(|it| it.claim.clone()).collect();
         for claim in &claims {

@@ -4,6 +4,7 @@
 //! words of the one that is closest to having it, by name and with its numbers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Misfit, Unknown};
 use crate::fit::Lack;
@@ -66,7 +67,7 @@ impl Refusal {
 
 /// Words for each node.
 #[must_use]
-pub fn words<'n>(refused: &BTreeMap<&'n str, Refusal>) -> BTreeMap<&'n str, String> {
+pub fn words<'n>(refused: &BTreeMap<&'n str, Refusal>) -> BTreeMap<&'n str, Arc<str>> {
     let mut closest: BTreeMap<Option<Kind>, (u64, &'n str, &Refusal)> = BTreeMap::new();
     for (&node, refusal) in refused {
         let shortfall = refusal.hardest().map_or(0, Misfit::shortfall);
@@ -78,11 +79,15 @@ pub fn words<'n>(refused: &BTreeMap<&'n str, Refusal>) -> BTreeMap<&'n str, Stri
             *best = (shortfall, node, refusal);
         }
     }
-    let texts: BTreeMap<Option<Kind>, String> = closest
+    let texts: BTreeMap<Option<Kind>, Arc<str>> = closest
         .into_iter()
-        .map(|(kind, (_, node, refusal))| (kind, refusal.text(node)))
+        .map(|(kind, (_, node, refusal))| (kind, refusal.text(node).into()))
         .collect();
-    let text = |refusal: &Refusal| texts.get(&refusal.kind()).cloned().unwrap_or_default();
+    let nothing: Arc<str> = Arc::default();
+    let text = |refusal: &Refusal| {
+        let text = texts.get(&refusal.kind()).unwrap_or(&nothing);
+        Arc::clone(text)
+    };
     refused
         .iter()
         .map(|(&node, refusal)| (node, text(refusal)))

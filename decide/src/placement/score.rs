@@ -32,7 +32,7 @@ pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Ve
     let score = |node: &str, fit: &Fit| {
         let free = if fit.all_free_now { FREE_NOW } else { 0 };
         // Waste of as much as is needed costs half of the points.
-        let waste = fit.matching.waste;
+        let waste = fit.waste;
         let right = if needs == 0 {
             RIGHT_SIZE
         } else {
@@ -61,11 +61,12 @@ pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Ve
 
 /// Points for what is left over.
 fn rest(index: &Index, demand: &Demand, node: &str) -> u64 {
+    let Ok(offer) = index.offer(node) else {
+        return 0;
+    };
     let has = |wanted: fn(&Counted) -> bool, amount: fn(&Supply) -> u64| {
-        index.offer(node).is_ok_and(|offer| {
-            let mut counted = offer.counted.iter();
-            counted.any(|(of, supply)| wanted(of) && amount(supply) > 0)
-        })
+        let mut counted = offer.counted.iter();
+        counted.any(|(of, supply)| wanted(of) && amount(supply) > 0)
     };
     let functions: fn(&Counted) -> bool = |of| matches!(of, Counted::Vfs(_));
     let pages: fn(&Counted) -> bool = |of| matches!(of, Counted::Pages(_));

@@ -80,13 +80,13 @@ fn nodes_that_lack_the_same_share_the_words_of_the_closest() {
     let words = words(&placement.refused);
     let vfs =
         "needs 2 VFs intel.com/intel_sriov_vm: 1 free of 8, 7 allocated (on edge-2, the closest)";
-    assert_eq!(words["edge-1"], vfs);
-    assert_eq!(words["edge-2"], vfs);
+    assert_eq!(&*words["edge-1"], vfs);
+    assert_eq!(&*words["edge-2"], vfs);
     assert_eq!(
-        words["edge-3"],
+        &*words["edge-3"],
         "needs 1 volume of class local-vd with 15Gi or more for disk-0: 0 of 0 free ones fit (on edge-3, the closest)"
     );
-    assert_eq!(words["edge-4"], "node is not known yet");
+    assert_eq!(&*words["edge-4"], "node is not known yet");
     let helps = |node: &str| placement.refused[node].eviction_helps();
     assert_eq!(
         ["edge-1", "edge-3", "edge-4"].map(helps),
@@ -145,8 +145,8 @@ fn node_of_another_disk_is_the_only_one_and_a_tie_needs_no_numbers() {
     let placement = place(&index, &demand, ["edge-1", "edge-2", "edge-3"]);
     assert_eq!(placement.fits.len(), 1);
     let words = words(&placement.refused);
-    assert_eq!(words["edge-1"], "the VM's disk root lies on edge-2");
-    assert_eq!(words["edge-3"], "node is not known yet");
+    assert_eq!(&*words["edge-1"], "the VM's disk root lies on edge-2");
+    assert_eq!(&*words["edge-3"], "node is not known yet");
     assert!(!placement.refused["edge-1"].eviction_helps());
 }
 

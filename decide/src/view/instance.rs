@@ -2,10 +2,8 @@
 
 use serde::Deserialize;
 
-use super::affinity::Affinity;
 use super::basic::{Amount, Amounts, Present, Text, fields, list};
-use super::metadata::Labels;
-use super::pod::{ClaimSource, Toleration};
+use super::pod::Toleration;
 
 /// Spec of a VirtualMachineInstance.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -17,12 +15,6 @@ pub struct InstanceSpec<'a> {
     /// Who places its pods; empty means the cluster's default.
     #[serde(borrow)]
     pub scheduler_name: Option<Text<'a>>,
-    /// Labels that its node must have.
-    #[serde(borrow)]
-    pub node_selector: Option<Labels<'a>>,
-    /// What else its node must be.
-    #[serde(borrow, default, deserialize_with = "fields")]
-    pub affinity: Option<Affinity<'a>>,
     /// The guest.
     #[serde(borrow, default, deserialize_with = "fields")]
     pub domain: Option<Domain<'a>>,
@@ -139,26 +131,12 @@ pub struct Volume<'a> {
     /// The same as its disk's.
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
-    /// A claim of the same name as this DataVolume.
-    #[serde(borrow, default, deserialize_with = "fields")]
-    pub data_volume: Option<DataVolumeSource<'a>>,
-    /// A claim.
-    #[serde(borrow, default, deserialize_with = "fields")]
-    pub persistent_volume_claim: Option<ClaimSource<'a>>,
     /// Cloud-init as its NoCloud source reads it.
     #[serde(borrow, default, deserialize_with = "fields")]
     pub cloud_init_no_cloud: Option<CloudInit<'a>>,
     /// Cloud-init as its ConfigDrive source reads it.
     #[serde(borrow, default, deserialize_with = "fields")]
     pub cloud_init_config_drive: Option<CloudInit<'a>>,
-}
-
-/// A DataVolume of the same namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct DataVolumeSource<'a> {
-    /// Its name.
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
 }
 
 /// What cloud-init is told.
@@ -237,15 +215,6 @@ impl CloudInit<'_> {
 }
 
 impl<'v> Volume<'v> {
-    /// The claim behind it; both ways to name it mean the same (facts: kubevirt-cdi 6).
-    #[must_use]
-    pub fn claim(&self) -> Option<&str> {
-        let data_volume = self.data_volume.as_ref().and_then(|it| it.name.as_deref());
-        let claim = self.persistent_volume_claim.as_ref();
-        let name = data_volume.or_else(|| claim.and_then(|it| it.claim_name.as_deref()));
-        name.filter(|name| !name.is_empty())
-    }
-
     /// The cloud-init that it holds, and the name of the field that holds it.
     #[must_use]
     pub fn cloud_init(&self) -> Option<(&'static str, &CloudInit<'v>)> {

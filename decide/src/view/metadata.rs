@@ -74,9 +74,8 @@ impl<'a> Annotations<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const PREFIXES: [&str; 5] = [
+        const PREFIXES: [&str; 4] = [
             names::OWN_PREFIX,
-            "kubevirt.io/",
             "cdi.kubevirt.io/",
             "k8s.v1.cni.cncf.io/",
             "v1.multus-cni.io/",

@@ -22,30 +22,6 @@ pub struct PodSpec<'a> {
     /// What runs before.
     #[serde(borrow, default, deserialize_with = "list")]
     pub init_containers: Option<Vec<Container<'a>>>,
-    /// What containers may mount.
-    #[serde(borrow, default, deserialize_with = "list")]
-    pub volumes: Option<Vec<PodVolume<'a>>>,
-}
-
-/// A volume of a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodVolume<'a> {
-    /// Its name in the pod.
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-    /// A claim of the pod's namespace.
-    #[serde(borrow, default, deserialize_with = "fields")]
-    pub persistent_volume_claim: Option<ClaimSource<'a>>,
-}
-
-/// A claim of the same namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClaimSource<'a> {
-    /// Its name.
-    #[serde(borrow)]
-    pub claim_name: Option<Text<'a>>,
 }
 
 /// A container.

@@ -45,7 +45,7 @@ fn vm() -> Event {
     });
     let machine = json!({"spec": {"running": true, "template": {"spec": spec}, "dataVolumeTemplates": [template]}});
     let text = machine.to_string();
-    let machine: view::Machine<'_> = serde_json::from_str(&text).unwrap();
+    let machine: view::placed::Machine<'_> = serde_json::from_str(&text).unwrap();
     Event::Machine(
         name("vm"),
         Some(Box::new(Guest::of_machine(&machine, "edge"))),
@@ -118,7 +118,7 @@ fn ask(index: &Index, pod: &Value) -> Asked {
 fn ours(index: &Index, pod: &Value) -> Demand {
     match ask(index, pod) {
         Asked::Ours(demand) => *demand,
-        other => panic!("{other:?}"),
+        other @ (Asked::Foreign | Asked::Unclear(_)) => panic!("{other:?}"),
     }
 }
 

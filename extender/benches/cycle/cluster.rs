@@ -7,6 +7,7 @@ use vmberth_decide::fit::counted::Counted;
 use vmberth_decide::fit::volumes::Labels;
 use vmberth_decide::guest::Guest;
 use vmberth_decide::pages::PageSize;
+use vmberth_decide::placing::is_kept;
 
 use crate::fleet::{Has, NAMESPACE, POOL, claim, class, in_namespace, inventory, known, volume};
 
@@ -33,14 +34,15 @@ fn vm_of(node: usize, at: u64) -> String {
     format!("vm-{node:05}-{at}")
 }
 
-/// Some of the node, and what KubeVirt's labeller says of the features and models of its processor.
+/// Some of the node, and what KubeVirt's labeller says of the features and models of its processor; of these, what the watch keeps.
 fn labels(node: usize) -> Labels {
     let own = (0..20).map(|at| (format!("example.com/label-{at}"), format!("value-{node}")));
     let features = (0..150).map(|at| {
         let key = format!("cpu-feature.node.kubevirt.io/feature-{at}");
         (key, "true".to_owned())
     });
-    own.chain(features).collect()
+    let all = own.chain(features);
+    all.filter(|(key, _)| is_kept(key)).collect()
 }
 
 /// A VM with a disk, two functions and huge pages.

@@ -41,6 +41,7 @@ pub fn new() -> Extender {
     let registry = Registry::new();
     let state = AppState {
         refusals: Refusals::default(),
+        last: Arc::default(),
         index: Arc::default(),
         lists: Lists::awaited(&Ready::default()),
         bodies: BodyBudget::new(1 << 20, 1 << 20),

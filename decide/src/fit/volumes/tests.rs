@@ -225,6 +225,19 @@ proptest! {
         }
     }
 
+    /// The short way for one claim finds the same.
+    #[test]
+    fn one_claim_alone_is_no_other_case(
+        claims in claims(), volumes in volumes(), room in prop::collection::vec(0..16_u64, 2),
+    ) {
+        let places: Vec<_> = room.iter().map(|free| file_system(*free)).collect();
+        for claim in claims {
+            let found = matching(std::slice::from_ref(&claim), &volumes, &places);
+            let at_once = least_waste_of_one(&claim, &volumes, &places);
+            prop_assert_eq!(at_once, found.ok().map(|found| found.waste));
+        }
+    }
+
     #[test]
     fn more_to_offer_never_refuses(
         claims in claims(), volumes in volumes(), room in prop::collection::vec(0..16_u64, 2), more in 1..8_u64,

@@ -27,7 +27,7 @@ fn guest(disks: &[usize], wants_to_run: bool) -> Box<Guest> {
         "networks": [{"name": "vf", "multus": {"networkName": "n0"}}],
     });
     let text = serde_json::json!({ "spec": spec }).to_string();
-    let instance: view::Instance<'_> = serde_json::from_str(&text).unwrap();
+    let instance: view::placed::Instance<'_> = serde_json::from_str(&text).unwrap();
     Box::new(Guest::of_instance(&instance, NAMESPACE, !wants_to_run))
 }
 

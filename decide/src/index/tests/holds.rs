@@ -27,7 +27,7 @@ fn machine(wants_to_run: bool) -> Event {
         "networks": [{"name": "vf", "multus": {"networkName": "net"}}],
     });
     let text = json!({"spec": {"running": wants_to_run, "template": {"spec": spec}}}).to_string();
-    let machine: view::Machine<'_> = serde_json::from_str(&text).unwrap();
+    let machine: view::placed::Machine<'_> = serde_json::from_str(&text).unwrap();
     let guest = Guest::of_machine(&machine, "edge");
     Event::Machine(name("vm"), Some(Box::new(guest)))
 }

@@ -19,7 +19,7 @@ use crate::{WITH, cards, story, vm_with_functions};
 /// One disk of `early` is there and another is still to be uploaded; `late` would take the last function meanwhile.
 #[test]
 fn the_last_function_is_kept_for_who_has_a_disk_there() -> Result<()> {
-    story("scheduler: hold", async |scene| {
+    story("scheduler hold", async |scene| {
         cards(scene, 1).await?;
         let mut early = vm_with_functions("early", "disk", 1);
         with_second_disk(&mut early, "still-to-come");

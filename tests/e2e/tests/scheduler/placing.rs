@@ -33,7 +33,7 @@ fn a_disk_that_comes_first_is_where_its_vm_can_run() -> Result<()> {
         scheduler: false,
         ..SETTINGS
     };
-    exporter::story("scheduler off: upload first", off, async |scene| {
+    exporter::story("upload first unscheduled", off, async |scene| {
         wait_scheduler(scene, "").await?;
         cards(scene, 2).await?;
         keep_busy(scene, WITH).await?;
@@ -65,7 +65,7 @@ fn a_disk_that_comes_first_is_where_its_vm_can_run() -> Result<()> {
             .delete(kind::VM, &scene.namespace, "pinned")
             .await
     })?;
-    story("scheduler: upload first", async |scene| {
+    story("scheduler upload first", async |scene| {
         cards(scene, 2).await?;
         keep_busy(scene, WITH).await?;
         let disk = scene
@@ -115,7 +115,7 @@ fn a_disk_that_comes_first_is_where_its_vm_can_run() -> Result<()> {
 /// VMs are our scheduler's, and so are the pods that fill their disks; all others are the cluster's.
 #[test]
 fn vms_run_by_our_scheduler_and_other_pods_by_the_clusters() -> Result<()> {
-    story("scheduler: VM", async |scene| {
+    story("scheduler VM", async |scene| {
         let disk = scene
             .upload("disk", &guest::file("linux.raw")?, Asked::Nothing)
             .await?;

@@ -17,7 +17,7 @@ use crate::{WITH, cards, make_functions, story, vm_with_functions};
 /// functions it goes where they are.
 #[test]
 fn an_upload_waits_for_what_its_vm_needs() -> Result<()> {
-    story("scheduler: words", async |scene| {
+    story("scheduler words", async |scene| {
         cards(scene, 2).await?;
         let vm = vm_with_functions("greedy", "disk", 3);
         scene
@@ -77,7 +77,7 @@ async fn refused_then_placed(scene: &Scene) -> Result<()> {
 /// A VM that asks for a rack that no node is in: nothing of it is placed, its disk neither.
 #[test]
 fn an_upload_follows_the_selector_of_its_vm() -> Result<()> {
-    story("scheduler: selector", async |scene| {
+    story("scheduler selector", async |scene| {
         let mut vm = vm_with_functions("choosy", "disk", 0);
         vm["spec"]["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": WITH});
         scene
