@@ -75,6 +75,13 @@ def pure(kind):
     return steps
 
 
+def extender(name):
+    """What the extender's own bench printed: a JSON object in each line."""
+    lines = (work / "extender.jsonl").read_text().splitlines()
+    measured = {row["name"]: row["value"] for row in map(json.loads, lines)}
+    return measured[f"extender.{name}"]
+
+
 def mebibytes(kibibytes):
     return round(kibibytes / 1024, 1)
 
@@ -143,6 +150,13 @@ rows = [
     # Fewer than five would say that the changes were not seen.
     ("exporter.writes_burst", exporter["writes_burst"], "", (5, exporter["burst_seconds"])),
     ("exporter.inventory_kib", exporter["inventory_kib"], "KiB", most(16)),
+    ("extender.cycle_100_p50_us", extender("cycle_100_p50_us"), "us", most(40)),
+    ("extender.cycle_1000_p50_us", extender("cycle_1000_p50_us"), "us", most(200)),
+    ("extender.cycle_5000_p50_us", extender("cycle_5000_p50_us"), "us", most(1000)),
+    ("extender.foreign_p50_us", extender("foreign_p50_us"), "us", most(20)),
+    ("extender.index_ready_s", extender("index_ready_s"), "s", most(3)),
+    ("extender.index_rss_mib", extender("index_rss_mib"), "MiB", most(150)),
+    ("extender.event_us", extender("event_us"), "us", most(50)),
     ("exporter.image_mib", archive_mebibytes("exporter"), "MiB", most(20)),
     ("webhook.image_mib", archive_mebibytes("webhook"), "MiB", most(20)),
     ("certs.image_mib", archive_mebibytes("certs"), "MiB", most(20)),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the README and docs promise in numbers: the webhook's release binary under load over
-# TLS with keep-alive, on one core; the same decisions without network, with their allocations; sizes
-# of the images; a node's agent beside a real API server; times of the plane as its last runs recorded them. Writes docs/benchmarks.md for
+# TLS with keep-alive, on one core; the same decisions without network, with their allocations; a scheduler's calls of the
+# extender without network; sizes of the images; a node's agent beside a real API server; times of the plane as its last runs recorded them. Writes docs/benchmarks.md for
 # people and target/bench.json for machines. Run: make bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +14,7 @@ kinds="launcher-pod vm-vfs-hugepages data-volume foreign-pod"
 tag=$(VMBERTH_REBUILD=1 images/build.sh | tail -n 1)
 cargo build --quiet --locked --release -p vmberth-webhook --example load
 cargo bench --quiet --locked -p vmberth-webhook --bench review --no-run
+cargo bench --quiet --locked -p vmberth-extender --bench cycle --no-run
 
 work=$(mktemp -d)
 server=
@@ -107,6 +108,7 @@ for kind in $kinds; do
 done
 stop_server
 taskset -c 0 cargo bench --quiet --locked -p vmberth-webhook --bench review >"$work/pure.txt"
+taskset -c 0 cargo bench --quiet --locked -p vmberth-extender --bench cycle >"$work/extender.jsonl"
 tests/bench-exporter.sh >"$work/exporter.json"
 
 WORK="$work" KINDS="$kinds" TAG="$tag" IDLE="$idle" TICKS="$(getconf CLK_TCK)" \
