@@ -39,7 +39,7 @@ for name in default everything; do
         bad "$name: the extender may do more than read"
     fi
     for resource in nodes pods persistentvolumes persistentvolumeclaims storageclasses virtualmachines virtualmachineinstances \
-        network-attachment-definitions nodeinventories; do
+        network-attachment-definitions nodeinventories cdiconfigs; do
         if grep -qE "resources: \[(.*, )?$resource[],]" "$out/$name.ClusterRole.scheduler"; then ok; else
             bad "$name: the extender can't read $resource"
         fi
@@ -108,6 +108,9 @@ for version in v1.30.4+k3s1 v1.30.4-eks-1234567 v1.30.4; do
     has version 'path: /healthz, port: https'
     lacks version 'path: /readyz, port: https'
 done
+render older --kube-version v1.31.4 --set scheduler.image.tag=v1.30.9
+has older 'path: /healthz, port: https'
+lacks older 'path: /readyz, port: https'
 # What kube-scheduler reads only at start must roll its pods.
 checksum() { sed -n 's/^ *checksum\/config: //p' "$out/$1"; }
 if [ -n "$(checksum default)" ] && [ "$(checksum default)" != "$(checksum renamed)" ] && [ "$(checksum default)" = "$(checksum version)" ]; then ok; else

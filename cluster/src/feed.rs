@@ -21,7 +21,7 @@ use crate::objects::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Storage
 use crate::{Change, Key, WatchMetrics, for_ever, heard_by};
 
 /// What is watched, by the names of Kubernetes' API.
-pub const RESOURCES: [&str; 9] = [
+pub const RESOURCES: [&str; 10] = [
     NODES,
     INVENTORIES,
     VOLUMES,
@@ -31,6 +31,7 @@ pub const RESOURCES: [&str; 9] = [
     MACHINES,
     INSTANCES,
     PODS,
+    CDI_CONFIGS,
 ];
 
 const NODES: &str = "nodes";
@@ -42,6 +43,7 @@ const NETWORKS: &str = "network-attachment-definitions";
 const MACHINES: &str = "virtualmachines";
 const INSTANCES: &str = "virtualmachineinstances";
 const PODS: &str = "pods";
+const CDI_CONFIGS: &str = "cdiconfigs";
 
 /// Pods that have ended have nothing.
 const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
@@ -72,7 +74,7 @@ where
     let (nodes, volumes, claims) = (watch(NODES), watch(VOLUMES), watch(CLAIMS));
     let (classes, networks, launchers) = (watch(CLASSES), watch(NETWORKS), watch(PODS));
     let (inventories, machines) = (watch(INVENTORIES), watch(MACHINES));
-    let instances = watch(INSTANCES);
+    let (instances, cdi) = (watch(INSTANCES), watch(CDI_CONFIGS));
     tokio::join!(
         told.of(
             Api::<Node>::all(nodes.0),
@@ -158,6 +160,22 @@ where
             &instances.1,
             machines::instance,
             |key, instance| Event::Instance(object_name(key), instance)
+        ),
+        told.of(
+            Api::<DynamicObject>::all_with(
+                cdi.0,
+                &resource(
+                    names::CDI_GROUP,
+                    names::CDI_VERSION,
+                    "CDIConfig",
+                    CDI_CONFIGS
+                )
+            ),
+            // There is one, of this name.
+            all().fields("metadata.name=config"),
+            &cdi.1,
+            storage::scratch_class,
+            |_, class| Event::ScratchClass(class)
         ),
     );
 }

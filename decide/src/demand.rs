@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::event::ObjectName;
 use crate::fit::counted::{Amounts, Counted, When};
 use crate::pages::PageSize;
 use crate::policy::{Policy, VfPool};
@@ -88,6 +89,12 @@ impl Needs {
         needs
     }
 
+    /// Whether one of its functions is of this network.
+    #[must_use]
+    pub fn names(&self, (namespace, name): &ObjectName) -> bool {
+        self.networks.iter().any(|it| it.is(namespace, name))
+    }
+
     /// All of it, needed at that time.
     ///
     /// # Errors
@@ -136,19 +143,20 @@ fn networks_of_functions<'s>(spec: &'s InstanceSpec<'_>) -> impl Iterator<Item =
     })
 }
 
-/// Resources that are requested by name; of pages it matters only what is behind the guest.
+/// Resources that are requested by name, or limited, which is the same to Kubernetes; of pages it matters only what is behind
+/// the guest.
 fn written(spec: &InstanceSpec<'_>) -> Vec<(Arc<str>, u64)> {
     let resources = spec.domain.iter().filter_map(|it| it.resources.as_ref());
-    let requests = resources.filter_map(|it| it.requests.as_ref());
-    let amounts = requests.flat_map(|it| it.iter());
-    amounts
-        .filter_map(
-            |(name, amount)| match Counted::of_resource(name, parse_bytes(amount).ok()?)? {
-                (Counted::Vfs(resource), count) => Some((resource, count)),
-                (Counted::Pages(_), _) => None,
-            },
-        )
-        .collect()
+    let amounts = resources.flat_map(|it| [it.limits.as_ref(), it.requests.as_ref()]);
+    let mut written: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for (name, amount) in amounts.flatten().flat_map(|it| it.iter()) {
+        let units = parse_bytes(amount).ok();
+        let counted = units.and_then(|units| Counted::of_resource(name, units));
+        if let Some((Counted::Vfs(resource), count)) = counted {
+            written.insert(resource, count);
+        }
+    }
+    written.into_iter().collect()
 }
 
 /// Pages behind the guest: of what it sees, or of what is requested if that is no more.

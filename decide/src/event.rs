@@ -35,6 +35,8 @@ pub enum Event {
     Instance(ObjectName, Option<Box<Guest>>),
     /// A pod that works for a VM, or has something that is counted.
     Pod(ObjectName, Option<Pod>),
+    /// CDI's configuration: the class of its scratch space, if that is another than the disk's.
+    ScratchClass(Option<Arc<str>>),
     /// What the operator wants.
     Policy(Arc<Policy>),
     /// Seconds since 1970 have come to this.

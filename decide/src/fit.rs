@@ -128,12 +128,12 @@ impl Misfit {
         }
     }
 
-    /// Whether it could be cured by evicting pods: they give back functions and pages, and never a volume.
+    /// Whether nothing that others give back would cure it.
     #[must_use]
-    pub fn eviction_helps(&self) -> bool {
+    pub fn is_for_good(&self) -> bool {
         match self {
-            Self::Tied(_) | Self::Volumes(_) => false,
-            Self::NotEnough(misfit) => misfit.needs <= misfit.usable(),
+            Self::Tied(_) | Self::Volumes(_) => true,
+            Self::NotEnough(misfit) => misfit.needs > misfit.usable(),
         }
     }
 }

@@ -9,11 +9,7 @@ use crate::fit::volumes::{AccessModes, VolumeMode};
 use crate::placing::Placing;
 use crate::quantity::parse_bytes;
 use crate::view::placed::{Instance, InstanceSpec, Machine};
-use crate::view::{ClaimSpec, DataVolumeTemplate};
-
-/// What CDI adds to a claim for its file system unless it is told otherwise, in millionths (facts: kubevirt-cdi 0.8).
-const OVERHEAD: u128 = 60_000;
-const MILLION: u128 = 1_000_000;
+use crate::view::{ClaimSpec, DataVolumeTemplate, Source};
 
 /// A VM, or an instance of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,11 +19,20 @@ pub struct Guest {
     /// Names of the claims behind its volumes.
     pub claims: BTreeSet<Arc<str>>,
     /// Claims that will be made for it, as far as it says what they will be.
-    pub templates: BTreeMap<Arc<str>, Claim>,
+    pub templates: BTreeMap<Arc<str>, Template>,
     /// What is counted.
     pub needs: Needs,
     /// Where it may be.
     pub placing: Placing,
+}
+
+/// A claim that will be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// As the VM says.
+    pub claim: Claim,
+    /// CDI adds to its size what the file system takes.
+    pub has_overhead: bool,
 }
 
 impl Guest {
@@ -77,32 +82,29 @@ impl Guest {
 }
 
 /// The claim that CDI will make, if the template says class and size.
-fn claim_of_template(template: &DataVolumeTemplate<'_>) -> Option<(Arc<str>, Claim)> {
+fn claim_of_template(template: &DataVolumeTemplate<'_>) -> Option<(Arc<str>, Template)> {
     let spec = template.spec.as_ref()?;
-    let (claim, overhead) = match (&spec.storage, &spec.pvc) {
-        (Some(storage), _) => (storage, OVERHEAD),
-        (None, Some(pvc)) => (pvc, 0),
-        (None, None) => return None,
-    };
+    let claim = spec.storage.as_ref().or(spec.pvc.as_ref())?;
     let class = claim
         .storage_class_name
         .as_deref()
         .filter(|it| !it.is_empty())?;
     let mode = mode_of(claim);
-    let overhead = match mode {
-        VolumeMode::Filesystem => overhead,
-        VolumeMode::Block => 0,
+    let is_scratched =
+        |it: &Source| it.upload.is_some() || it.http.is_some() || it.registry.is_some();
+    let access = claim.access_modes.iter().flatten();
+    let made = Template {
+        claim: Claim {
+            class: class.into(),
+            bytes: bytes_of(claim)?,
+            mode,
+            access: AccessModes::of(access.map(|it| &**it)),
+            needs_scratch: spec.source.as_ref().is_some_and(is_scratched),
+            ..Claim::default()
+        },
+        has_overhead: spec.storage.is_some() && mode == VolumeMode::Filesystem,
     };
-    let source = spec.source.as_ref();
-    let claim = Claim {
-        class: class.into(),
-        bytes: with_overhead(bytes_of(claim)?, overhead),
-        mode,
-        access: AccessModes::of(claim.access_modes.iter().flatten().map(|it| &**it)),
-        needs_scratch: source.is_some_and(|it| it.upload.is_some() || it.http.is_some()),
-        ..Claim::default()
-    };
-    Some((template.name().into(), claim))
+    Some((template.name().into(), made))
 }
 
 fn mode_of(claim: &ClaimSpec<'_>) -> VolumeMode {
@@ -115,12 +117,6 @@ fn mode_of(claim: &ClaimSpec<'_>) -> VolumeMode {
 fn bytes_of(claim: &ClaimSpec<'_>) -> Option<u64> {
     let requests = claim.resources.as_ref()?.requests.as_ref()?;
     parse_bytes(requests.storage.as_deref()?).ok()
-}
-
-/// Rounded up, as CDI does.
-fn with_overhead(bytes: u64, millionths: u128) -> u64 {
-    let bytes = u128::from(bytes).saturating_mul(MILLION.saturating_add(millionths));
-    u64::try_from(bytes.div_ceil(MILLION)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -160,18 +156,18 @@ mod tests {
         assert_eq!(claims, ["data", "disk"].map(Into::into).into());
     }
 
-    /// 15Gi become 17072495002 bytes, as CDI was seen to make them (facts: kubevirt-cdi 0.8).
+    /// Bytes, whether CDI adds to them, whether it needs scratch space.
     #[rstest]
-    #[case::storage(json!({"source": {"upload": {}}, "storage": {"storageClassName": "local", "resources": {"requests": {"storage": "15Gi"}}}}), Some((17_072_495_002, true)))]
-    #[case::pvc(json!({"source": {"blank": {}}, "pvc": {"storageClassName": "local", "resources": {"requests": {"storage": "15Gi"}}}}), Some((15 << 30, false)))]
-    #[case::block(json!({"source": {"http": {}}, "storage": {"storageClassName": "local", "volumeMode": "Block", "resources": {"requests": {"storage": "1Gi"}}}}), Some((1 << 30, true)))]
+    #[case::storage(json!({"source": {"upload": {}}, "storage": {"storageClassName": "local", "resources": {"requests": {"storage": "15Gi"}}}}), Some((15 << 30, true, true)))]
+    #[case::pvc(json!({"source": {"blank": {}}, "pvc": {"storageClassName": "local", "resources": {"requests": {"storage": "15Gi"}}}}), Some((15 << 30, false, false)))]
+    #[case::block(json!({"source": {"registry": {}}, "storage": {"storageClassName": "local", "volumeMode": "Block", "resources": {"requests": {"storage": "1Gi"}}}}), Some((1 << 30, false, true)))]
     #[case::no_class(json!({"storage": {"resources": {"requests": {"storage": "15Gi"}}}}), None)]
     #[case::no_size(json!({"storage": {"storageClassName": "local"}}), None)]
-    fn templates(#[case] spec: Value, #[case] expected: Option<(u64, bool)>) {
+    fn templates(#[case] spec: Value, #[case] expected: Option<(u64, bool, bool)>) {
         let template = json!({"metadata": {"name": "disk"}, "spec": spec});
         let guest = guest(&json!({"spec": {"dataVolumeTemplates": [template]}}));
-        let claim = guest.templates.get("disk");
-        let found = claim.map(|claim| (claim.bytes, claim.needs_scratch));
+        let found = (guest.templates.get("disk"))
+            .map(|it| (it.claim.bytes, it.has_overhead, it.claim.needs_scratch));
         assert_eq!(found, expected);
     }
 }

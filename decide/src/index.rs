@@ -40,8 +40,8 @@ pub struct Index {
     tied_to: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Names of the volumes of a class that are no node's.
     untied: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
-    /// The volume that says it is this claim's; the claim says so a moment later.
-    claimed: BTreeMap<ObjectName, Arc<str>>,
+    /// Volumes that say they are this claim's; the claim says which one a moment later.
+    claimed: BTreeMap<ObjectName, BTreeSet<Arc<str>>>,
     claims: BTreeMap<ObjectName, Claim>,
     classes: BTreeMap<Arc<str>, Class>,
     networks: BTreeMap<ObjectName, Network>,
@@ -54,6 +54,7 @@ pub struct Index {
     holds: BTreeMap<VmName, Hold>,
     /// When each hold ends.
     ends: BTreeSet<(u64, VmName)>,
+    scratch_class: Option<Arc<str>>,
     policy: Arc<Policy>,
     now: u64,
     history: History,
@@ -62,9 +63,9 @@ pub struct Index {
 /// What depends on how the index came to know what it knows. Two that know the same are equal, however they came to it.
 #[derive(Debug, Clone, Default)]
 struct History {
-    /// How often an offer has changed.
+    /// How often something has changed.
     revision: u64,
-    /// One text for each class and resource, so that comparing those of many nodes stays in the processor's cache.
+    /// One text for each class of volumes and each resource, so that comparing those of many nodes stays in the processor's cache.
     texts: BTreeSet<Arc<str>>,
 }
 
@@ -77,11 +78,14 @@ impl PartialEq for History {
 impl History {
     /// Puts the one text that there is of this in its place.
     fn one(&mut self, text: &mut Arc<str>) {
-        match self.texts.get(text) {
-            Some(known) => *text = Arc::clone(known),
-            None => {
-                self.texts.insert(Arc::clone(text));
-            }
+        self.known(text);
+        self.texts.insert(Arc::clone(text));
+    }
+
+    /// The same, and a new one is not kept: of what tenants write there may be any number.
+    fn known(&self, text: &mut Arc<str>) {
+        if let Some(known) = self.texts.get(text) {
+            *text = Arc::clone(known);
         }
     }
 }
@@ -100,7 +104,7 @@ impl Index {
             }
             Event::Claim(name, mut claim) => {
                 if let Some(claim) = &mut claim {
-                    self.history.one(&mut claim.class);
+                    self.history.known(&mut claim.class);
                 }
                 self.claim_is(&name, claim);
             }
@@ -111,6 +115,7 @@ impl Index {
                 self.guest_is(&name, guest, |index| &mut index.instances);
             }
             Event::Pod(name, pod) => self.pod_is(&name, pod.as_ref()),
+            Event::ScratchClass(class) => self.scratch_class_is(class),
             Event::Policy(policy) => self.policy_is(policy),
             Event::Time(now) => self.time_is(now),
         }
@@ -134,10 +139,14 @@ impl Index {
         self.node(name)?.1
     }
 
-    /// A number that grows when a node's offer changes: who was refused before may fit now.
+    /// A number that grows when something changes that placements depend on: who was refused before may fit now.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.history.revision
+    }
+
+    fn has_changed(&mut self) {
+        self.history.revision = self.history.revision.wrapping_add(1);
     }
 
     /// Whether a node somewhere has functions of this resource; all other resources are left to kube-scheduler.

@@ -112,6 +112,10 @@ pub const REQUIRES_SCRATCH_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.re
 pub const UPLOAD_TARGET_ANNOTATION: &str = "cdi.kubevirt.io/storage.upload.target";
 /// What a claim is filled from. Written by cdi-controller (CDI 1.65, pkg/controller/common/util.go, `AnnSource`).
 pub const IMPORT_SOURCE_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.source";
+/// How a registry is read: `node` by the node's container runtime. Written by cdi-controller.
+pub const REGISTRY_METHOD_ANNOTATION: &str = "cdi.kubevirt.io/storage.import.registryImportMethod";
+/// What a claim is filled with: `kubevirt` or `archive`. Written by virtctl and cdi-controller.
+pub const CONTENT_TYPE_ANNOTATION: &str = "cdi.kubevirt.io/storage.contentType";
 /// Phase of the pod that fills a claim; `Succeeded` when it is filled. Written by cdi-controller (facts: kubevirt-cdi 4).
 pub const POD_PHASE_ANNOTATION: &str = "cdi.kubevirt.io/storage.pod.phase";
 /// Annotation of pods that bind a VM's volumes and end before it starts. Written by virt-controller (facts: kubevirt-cdi 2).
@@ -120,6 +124,9 @@ pub const PROVISIONING_ANNOTATION: &str = "kubevirt.io/ephemeral-provisioning";
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 /// Annotation of an object of our own: changed to wake pods that the scheduler has put aside. Written by the extender.
 pub const WOKEN_ANNOTATION: &str = "vmberth.io/woken";
+/// Label of nodes with a virt-handler; `false` while it does not answer. Written by virt-handler and virt-controller; every launcher
+/// pod selects by it (facts: kubevirt-cdi 2).
+pub const SCHEDULABLE_LABEL: &str = "kubevirt.io/schedulable";
 /// In labels that KubeVirt puts on nodes, 150 and more of them, and asks for in its launcher pods, which kube-scheduler looks after.
 pub const KUBEVIRT_NODE_LABELS: &str = ".node.kubevirt.io/";
 /// What resources of huge pages begin with; the size follows.

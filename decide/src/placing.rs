@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::event::Node;
 use crate::names;
 use crate::profile::{LabelOperator, Requirement};
+use crate::toleration::{Effect, Operator, Toleration};
 use crate::view;
 
 /// Taints with this in front are put on and taken off as a node comes and goes: no reason why a VM could never run there.
@@ -59,6 +60,8 @@ pub enum Bar {
     Affinity,
     /// A taint, as `kubectl` writes it.
     Taint(String),
+    /// There is no virt-handler.
+    NoKubevirt,
 }
 
 impl Placing {
@@ -81,11 +84,23 @@ impl Placing {
         }
     }
 
+    /// With what the webhook gives to every launcher pod.
+    #[must_use]
+    pub fn tolerating(mut self, policy: &[Toleration]) -> Self {
+        self.tolerations
+            .extend(policy.iter().map(Tolerated::by_policy));
+        self
+    }
+
     /// Whether this node will do.
     ///
     /// # Errors
     /// What is in the way.
     pub fn allows(&self, name: &str, node: &Node) -> Result<(), Bar> {
+        // Whatever it says: who is just starting will be back, and every launcher pod asks for it.
+        if !node.labels.contains_key(names::SCHEDULABLE_LABEL) {
+            return Err(Bar::NoKubevirt);
+        }
         for (key, value) in &self.selector {
             if node.labels.get(key) != Some(value) {
                 return Err(Bar::Label(key.clone(), value.clone()));
@@ -162,6 +177,23 @@ impl Tolerated {
         }
     }
 
+    fn by_policy(toleration: &Toleration) -> Self {
+        let value = match &toleration.operator {
+            Operator::Exists => None,
+            Operator::Equal(value) => Some(value.clone()),
+        };
+        Self {
+            key: toleration.key.clone(),
+            any_value: value.is_none(),
+            value: value.unwrap_or_default(),
+            effect: toleration
+                .effect
+                .map(Effect::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
     /// Kubernetes' `ToleratesTaint`.
     fn covers(&self, taint: &Taint) -> bool {
         let key = if self.key.is_empty() {
@@ -190,80 +222,14 @@ impl fmt::Display for Bar {
             Self::Label(key, value) => write!(f, "the VM's nodeSelector asks for {key}={value}"),
             Self::Affinity => f.write_str("the VM's node affinity leaves it out"),
             Self::Taint(taint) => write!(f, "the VM does not tolerate the taint {taint}"),
+            Self::NoKubevirt => write!(
+                f,
+                "KubeVirt does not run there (no label {})",
+                names::SCHEDULABLE_LABEL
+            ),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn edge_1() -> Node {
-        let label = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-        let taint = |key: &str, value: &str, effect: &str| Taint {
-            key: key.into(),
-            value: value.into(),
-            effect: effect.into(),
-        };
-        Node {
-            hostname: "edge-1".into(),
-            labels: Arc::new([("rack", "a"), ("disk", "nvme")].map(label).into()),
-            taints: vec![
-                taint("cmk", "true", "NoSchedule"),
-                taint("soft", "", "PreferNoSchedule"),
-                taint("node.kubernetes.io/unreachable", "", "NoExecute"),
-            ],
-        }
-    }
-
-    fn bar(spec: &Value) -> Option<String> {
-        let text = spec.to_string();
-        let spec: view::placed::InstanceSpec<'_> = serde_json::from_str(&text).unwrap();
-        let allowed = Placing::of(&spec).allows("edge-1", &edge_1());
-        allowed.err().map(|bar| bar.to_string())
-    }
-
-    fn affinity(terms: &Value) -> Value {
-        let required =
-            json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});
-        json!({"affinity": {"nodeAffinity": required}, "tolerations": [{"operator": "Exists"}]})
-    }
-
-    #[rstest]
-    #[case::none(json!([]), false)]
-    #[case::key(json!([{"key": "cmk", "operator": "Exists"}]), true)]
-    #[case::value(json!([{"key": "cmk", "value": "true", "effect": "NoSchedule"}]), true)]
-    #[case::other_value(json!([{"key": "cmk", "operator": "Equal", "value": "false"}]), false)]
-    #[case::other_effect(json!([{"key": "cmk", "operator": "Exists", "effect": "NoExecute"}]), false)]
-    #[case::all(json!([{"operator": "Exists"}]), true)]
-    #[case::no_key_and_no_operator(json!([{"value": "true"}]), false)]
-    fn taints(#[case] tolerations: Value, #[case] allowed: bool) {
-        let expected = "the VM does not tolerate the taint cmk=true:NoSchedule".to_owned();
-        let found = bar(&json!({"tolerations": tolerations}));
-        assert_eq!(found, (!allowed).then_some(expected));
-    }
-
-    #[test]
-    fn selector_is_named_by_the_label_that_is_missing() {
-        let spec = json!({"nodeSelector": {"disk": "nvme", "rack": "b"}, "tolerations": [{"operator": "Exists"}]});
-        let words = "the VM's nodeSelector asks for rack=b";
-        assert_eq!(bar(&spec).as_deref(), Some(words));
-    }
-
-    #[rstest]
-    #[case::one_term_is_enough(json!([{"matchExpressions": [{"key": "rack", "operator": "In", "values": ["b"]}]}, {"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]), true)]
-    #[case::all_of_a_term(json!([{"matchExpressions": [{"key": "disk", "operator": "Exists"}, {"key": "rack", "operator": "NotIn", "values": ["a"]}]}]), false)]
-    #[case::name(json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["edge-1"]}]}]), true)]
-    #[case::other_name(json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["edge-2"]}]}]), false)]
-    #[case::absent(json!([{"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]}]), true)]
-    #[case::numbers_are_left_to_the_scheduler(json!([{"matchExpressions": [{"key": "rack", "operator": "Gt", "values": ["9"]}]}]), true)]
-    #[case::left_to_the_scheduler(json!([{"matchExpressions": [{"key": "cpu-model.node.kubevirt.io/EPYC", "operator": "Exists"}]}]), true)]
-    #[case::no_terms(json!([]), false)]
-    fn affinities(#[case] terms: Value, #[case] allowed: bool) {
-        let expected = "the VM's node affinity leaves it out".to_owned();
-        assert_eq!(bar(&affinity(&terms)), (!allowed).then_some(expected));
-    }
-}
+mod tests;

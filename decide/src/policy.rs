@@ -19,6 +19,8 @@ use crate::toleration::Toleration;
 
 use file::PolicyFile;
 
+/// What CDI keeps of a claim for the file system, unless CDIConfig says otherwise (facts: kubevirt-cdi 4).
+pub(crate) const CDI_OVERHEAD_MILLIONTHS: u32 = 60_000;
 /// Half an hour: the largest images of edge sites come over slow lines.
 const HOLD_SECONDS: u32 = 1800;
 /// The longest hold: a day.

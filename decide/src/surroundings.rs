@@ -32,6 +32,12 @@ impl NetworkName {
         }
     }
 
+    /// Whether this is it.
+    #[must_use]
+    pub fn is(&self, namespace: &str, name: &str) -> bool {
+        self.namespace == namespace && self.name == name
+    }
+
     /// What is known of it.
     #[must_use]
     pub fn known<'s>(&self, surroundings: &'s dyn Surroundings) -> NetworkKnown<'s> {

@@ -82,7 +82,9 @@ fn filler(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
             ..Demand::default()
         });
     };
-    let runs_on = index.runs_on(&vm).cloned();
+    // A disk that only the VM's next start will have is not tied to where it runs now.
+    let has_it = index.claims_of(&vm).contains(&claim);
+    let runs_on = index.runs_on(&vm).filter(|_| has_it).cloned();
     let guest = index.guest(&vm).filter(|_| runs_on.is_none());
     let has_scratch = names_of_claims(pod).any(|it| it.ends_with(names::SCRATCH_SUFFIX));
     if guest.is_some() {
@@ -95,7 +97,7 @@ fn filler(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
         counted: only_pools(index, counted.transpose()?.unwrap_or_default()),
         ties: Ties {
             disks: index.disks_of(&vm),
-            placing: guest.map(|guest| guest.placing.clone()),
+            placing: guest.map(|guest| index.placing(guest)),
             runs_on,
         },
         vm: Some(vm),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 use vmberth_cluster::AllWatches;
 use vmberth_serve::metrics::register_all;
 
@@ -16,6 +18,7 @@ pub struct Metrics {
     calls: IntCounterVec,
     duration: HistogramVec,
     wakes: IntCounter,
+    holds: IntGauge,
     watches: AllWatches,
 }
 
@@ -70,7 +73,11 @@ impl Metrics {
             )?,
             wakes: IntCounter::new(
                 name("wakes_total"),
-                "Times that pods were woken which had been refused, since something came free.",
+                "Times that pods were woken which had been refused, since something had changed.",
+            )?,
+            holds: IntGauge::new(
+                name("holds"),
+                "VMs for which functions, pages or volumes of a node are kept until their pod is there.",
             )?,
             watches: AllWatches::new(PREFIX)?,
         };
@@ -81,10 +88,11 @@ impl Metrics {
     /// Every metric of calls; the page in docs is compared with it.
     #[must_use]
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        let own: [Box<dyn Collector>; 3] = [
+        let own: [Box<dyn Collector>; 4] = [
             Box::new(self.calls.clone()),
             Box::new(self.duration.clone()),
             Box::new(self.wakes.clone()),
+            Box::new(self.holds.clone()),
         ];
         own.into_iter().chain(self.watches.collectors()).collect()
     }
@@ -95,6 +103,11 @@ impl Metrics {
         self.calls.with_label_values(&labels).inc();
         let duration = self.duration.with_label_values(&[verb.as_str()]);
         duration.observe(took.as_secs_f64());
+    }
+
+    /// So many VMs have something kept for them.
+    pub fn holds(&self, vms: usize) {
+        self.holds.set(i64::try_from(vms).unwrap_or(i64::MAX));
     }
 
     /// Pods were woken.

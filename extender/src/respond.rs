@@ -36,17 +36,10 @@ fn placed<'q>(question: &'q Question<'_>, placement: &'q Placement<'q>) -> Filte
         node_names: placement.fits.iter().map(|(node, _)| *node).collect(),
         ..FilterResult::default()
     };
-    for ((node, why), refusal) in words(&placement.refused)
-        .into_iter()
-        .zip(placement.refused.values())
-    {
-        let nodes = if refusal.eviction_helps() {
-            &mut result.failed_nodes
-        } else {
-            &mut result.failed_and_unresolvable_nodes
-        };
-        nodes.push((node, why));
-    }
+    // All of them: kube-scheduler asks only about nodes that would do for itself, so whom it tries to evict it spares again, and
+    // then says that it failed (facts: scheduler-extender 1.5).
+    let refused = words(&placement.refused).into_iter();
+    result.failed_and_unresolvable_nodes.extend(refused);
     result
 }
 

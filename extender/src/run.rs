@@ -104,7 +104,7 @@ impl Extender {
         let beside = async {
             tokio::join!(
                 feed(self.client, metrics.watches(), listed, tell),
-                tick(tell),
+                tick(index, metrics),
                 OptionFuture::from(self.policy.map(|policy| policy.follow(tell))),
                 OptionFuture::from(self.waker.map(|waker| waker.run(index, refusals))),
             )
@@ -122,12 +122,14 @@ fn tell(index: &RwLock<Index>, event: Event) {
     index.apply(event);
 }
 
-async fn tick(tell: impl Fn(Event)) {
+async fn tick(index: &RwLock<Index>, metrics: &Metrics) {
     let mut timer = interval(TICK);
     loop {
         timer.tick().await;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        tell(Event::Time(since_1970.unwrap_or_default().as_secs()));
+        tell(index, Event::Time(since_1970.unwrap_or_default().as_secs()));
+        let index = index.read().unwrap_or_else(PoisonError::into_inner);
+        metrics.holds(index.holds());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::ResourceExt;
+use kube::api::DynamicObject;
 use vmberth_decide::event::{Claim, Class, Volume};
 use vmberth_decide::fit::volumes::{AccessModes, VolumeMode};
 use vmberth_decide::names;
@@ -62,14 +63,28 @@ pub(super) fn claim(claim: &objects::PersistentVolumeClaim) -> Claim {
     }
 }
 
-/// CDI fills it from an upload or over HTTP, and has not done so yet (facts: kubevirt-cdi 4).
+/// CDI has still to fill it, from what it can't put on disk at once (facts: kubevirt-cdi 4; CDI 1.65,
+/// pkg/controller/import-controller.go, `requiresScratchSpace`).
 fn needs_scratch(claim: &objects::PersistentVolumeClaim) -> bool {
     let annotation = |name: &str| claim.annotations().get(name).map(String::as_str);
     let filled = annotation(names::POD_PHASE_ANNOTATION) == Some("Succeeded");
-    let wanted = annotation(names::UPLOAD_TARGET_ANNOTATION).is_some()
-        || annotation(names::IMPORT_SOURCE_ANNOTATION) == Some("http")
+    let of_source = match annotation(names::IMPORT_SOURCE_ANNOTATION) {
+        Some("http" | "glance") => true,
+        Some("registry") => annotation(names::REGISTRY_METHOD_ANNOTATION) != Some("node"),
+        _ => false,
+    };
+    let wanted = of_source
+        || annotation(names::UPLOAD_TARGET_ANNOTATION).is_some()
+        || annotation(names::CONTENT_TYPE_ANNOTATION) == Some("archive")
         || annotation(names::REQUIRES_SCRATCH_ANNOTATION) == Some("true");
     wanted && !filled
+}
+
+/// CDI takes the disk's own class otherwise (facts: kubevirt-cdi 4).
+pub(super) fn scratch_class(config: &DynamicObject) -> Option<Arc<str>> {
+    let class = config.data.pointer("/status/scratchSpaceStorageClass");
+    let class = class.and_then(serde_json::Value::as_str);
+    class.filter(|class| !class.is_empty()).map(Into::into)
 }
 
 pub(super) fn class(class: &objects::StorageClass) -> Class {

@@ -104,6 +104,9 @@ fn volumes_are_free_or_somebodys_or_given_back() {
 #[rstest]
 #[case::upload(json!({"cdi.kubevirt.io/storage.upload.target": ""}), true)]
 #[case::http(json!({"cdi.kubevirt.io/storage.import.source": "http"}), true)]
+#[case::registry(json!({"cdi.kubevirt.io/storage.import.source": "registry"}), true)]
+#[case::registry_by_the_node(json!({"cdi.kubevirt.io/storage.import.source": "registry", "cdi.kubevirt.io/storage.import.registryImportMethod": "node"}), false)]
+#[case::archive(json!({"cdi.kubevirt.io/storage.import.source": "s3", "cdi.kubevirt.io/storage.contentType": "archive"}), true)]
 #[case::said_beforehand(json!({"cdi.kubevirt.io/storage.import.requiresScratch": "true"}), true)]
 #[case::filled(json!({"cdi.kubevirt.io/storage.upload.target": "", "cdi.kubevirt.io/storage.pod.phase": "Succeeded"}), false)]
 #[case::blank(json!({"cdi.kubevirt.io/storage.import.source": "none"}), false)]
@@ -127,6 +130,18 @@ fn scratch(#[case] annotations: Value, #[case] expected: bool) {
         (1, 1)
     );
     assert_eq!((claim.bytes, claim.volume), (15 << 30, None));
+}
+
+#[test]
+fn scratch_class_is_what_cdi_says_it_is() {
+    let config = |status: Value| {
+        let object = json!({"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "CDIConfig", "metadata": {"name": "config"}, "status": status});
+        storage::scratch_class(&read(object))
+    };
+    let class = config(json!({"scratchSpaceStorageClass": "ceph"}));
+    assert_eq!(class.as_deref(), Some("ceph"));
+    assert_eq!(config(json!({"scratchSpaceStorageClass": ""})), None);
+    assert_eq!(config(json!(null)), None);
 }
 
 #[test]

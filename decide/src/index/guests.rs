@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::{Index, join, leave, replace};
 use crate::demand::{Needs, Unclear};
-use crate::event::{Claim, Network, ObjectName};
+use crate::event::{Network, ObjectName};
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
+use crate::placing::Placing;
 
 /// Where VMs or their instances are kept.
 type Guests = BTreeMap<VmName, Box<Guest>>;
@@ -22,15 +23,16 @@ impl Index {
         if kept(self).get(vm) == guest.as_ref() {
             return;
         }
-        let before = self.claims_of(vm);
+        let before = self.mentions(vm);
         replace(kept(self), vm, guest);
-        let now = self.claims_of(vm);
+        let now = self.mentions(vm);
         for claim in before.difference(&now) {
             leave(&mut self.users, claim, vm);
         }
         for claim in now.difference(&before) {
             join(&mut self.users, claim.clone(), vm.clone());
         }
+        self.has_changed();
         self.hold_again(vm);
     }
 
@@ -39,7 +41,15 @@ impl Index {
             return;
         }
         replace(&mut self.networks, name, network);
-        self.hold_again_of_all();
+        self.has_changed();
+        let guests = self.machines.iter().chain(&self.instances);
+        let vms: BTreeSet<VmName> = guests
+            .filter(|(_, guest)| guest.needs.names(name))
+            .map(|(vm, _)| vm.clone())
+            .collect();
+        for vm in &vms {
+            self.hold_again(vm);
+        }
     }
 
     /// The VM as it runs, or as it will: an instance has what its VM took from elsewhere, too.
@@ -48,24 +58,26 @@ impl Index {
         guest.map(Box::as_ref)
     }
 
+    /// Where a guest's launcher may be: with what the policy lets it tolerate.
+    pub(crate) fn placing(&self, guest: &Guest) -> Placing {
+        guest.placing.clone().tolerating(&self.policy.tolerations)
+    }
+
     /// Whether a VM runs or should; one that is started by hand does as long as it has an instance.
     pub(super) fn wants_to_run(&self, vm: &VmName) -> bool {
         let guests = [self.machines.get(vm), self.instances.get(vm)];
         guests.into_iter().flatten().any(|guest| guest.wants_to_run)
     }
 
-    /// The claim that will be made for a VM.
-    pub(crate) fn template(&self, vm: &VmName, claim: &str) -> Option<&Claim> {
-        self.machines.get(vm)?.templates.get(claim)
+    /// Disks of a VM as it runs, or as it will, in order.
+    pub(crate) fn claims_of(&self, vm: &VmName) -> BTreeSet<ObjectName> {
+        claims(vm, self.guest(vm).into_iter())
     }
 
-    /// All claims that a VM mentions, in order.
-    pub(crate) fn claims_of(&self, vm: &VmName) -> BTreeSet<ObjectName> {
+    /// The same, and those that it will have only when it starts again.
+    fn mentions(&self, vm: &VmName) -> BTreeSet<ObjectName> {
         let guests = [self.machines.get(vm), self.instances.get(vm)];
-        let names = guests.into_iter().flatten().flat_map(|it| &it.claims);
-        names
-            .map(|name| (Arc::clone(&vm.0), Arc::clone(name)))
-            .collect()
+        claims(vm, guests.into_iter().flatten().map(Box::as_ref))
     }
 
     /// What the VM will need that a disk without one stands for, as its claim or the policy says.
@@ -93,4 +105,11 @@ impl Index {
     pub(super) fn users(&self, claim: &ObjectName) -> BTreeSet<VmName> {
         self.users.get(claim).cloned().unwrap_or_default()
     }
+}
+
+fn claims<'g>(vm: &VmName, guests: impl Iterator<Item = &'g Guest>) -> BTreeSet<ObjectName> {
+    let names = guests.flat_map(|it| &it.claims);
+    names
+        .map(|name| (Arc::clone(&vm.0), Arc::clone(name)))
+        .collect()
 }

@@ -13,6 +13,7 @@ use crate::event::ObjectName;
 use crate::fit::Offer;
 use crate::fit::counted::{Counted, VmName, When};
 use crate::fit::volumes::{ClaimDemand, matching};
+use crate::names;
 use crate::policy::Policy;
 
 /// What is held for a VM.
@@ -37,8 +38,10 @@ impl Index {
 
     pub(super) fn policy_is(&mut self, policy: Arc<Policy>) {
         let held_as_long = self.policy.hold_seconds == policy.hold_seconds;
+        let looks_after = self.policy.storage_classes == policy.storage_classes;
         self.policy = policy;
-        if !held_as_long {
+        self.has_changed();
+        if !held_as_long || !looks_after {
             self.hold_again_of_all();
         }
     }
@@ -57,9 +60,13 @@ impl Index {
         }
     }
 
+    /// Of VMs that have this claim among their disks, or the one for which this is scratch space.
     pub(super) fn hold_again_of_users(&mut self, claim: &ObjectName) {
-        for vm in self.users(claim) {
-            self.hold_again(&vm);
+        let target = claim.1.strip_suffix(names::SCRATCH_SUFFIX);
+        let target = target.map(|target| (Arc::clone(&claim.0), target.into()));
+        let of_target = target.map(|target| self.users(&target));
+        for vm in self.users(claim).union(&of_target.unwrap_or_default()) {
+            self.hold_again(vm);
         }
     }
 
@@ -171,27 +178,33 @@ impl Index {
         nodes.next().is_none().then(|| (Arc::clone(node), since))
     }
 
-    /// Takes what is held here out of an offer, as far as there is enough: who can't be served takes nothing from others.
+    /// Takes what is held here out of an offer: for who was first here first, and all or nothing. Who can't be served takes nothing
+    /// from others.
     pub(super) fn subtract_holds(&self, known: &Known, offer: &mut Offer) {
+        let holders = known.holders.iter();
+        let holders = holders.filter_map(|vm| Some((vm, self.holds.get(vm)?)));
+        let mut in_order: Vec<(&VmName, &Hold)> = holders.collect();
+        in_order.sort_by_key(|(vm, hold)| (hold.until, *vm));
         let mut claims: Vec<ClaimDemand> = Vec::new();
-        for (vm, hold) in known
-            .holders
-            .iter()
-            .filter_map(|vm| Some((vm, self.holds.get(vm)?)))
-        {
+        for (vm, hold) in in_order {
+            let all: Vec<ClaimDemand> = claims.iter().chain(&hold.claims).cloned().collect();
+            let has = |(of, amount): (&Counted, &u64)| {
+                let supply = offer.counted.get(of);
+                supply.is_none_or(|supply| supply.free_for(None) >= *amount)
+            };
+            let volumes = matching(&all, &offer.volumes, &offer.file_systems);
+            if !hold.counted.iter().all(has) || volumes.is_err() {
+                continue;
+            }
             for (of, amount) in &hold.counted {
                 if let Some(supply) = offer.counted.get_mut(of) {
-                    let amount = supply.free_for(None).min(*amount);
-                    supply.held.insert(vm.clone(), amount);
+                    supply.held.insert(vm.clone(), *amount);
                 }
             }
-            let all: Vec<ClaimDemand> = claims.iter().chain(&hold.claims).cloned().collect();
-            if !hold.claims.is_empty()
-                && matching(&all, &offer.volumes, &offer.file_systems).is_ok()
-            {
+            if !hold.claims.is_empty() {
                 offer.held.insert(vm.clone(), hold.claims.clone());
-                claims = all;
             }
+            claims = all;
         }
     }
 }

@@ -64,6 +64,7 @@ impl Index {
                 self.hold_again_at(hostname);
             }
         }
+        self.has_changed();
         self.offer_again(name);
     }
 
@@ -128,7 +129,17 @@ impl Index {
         let offer = offer.map(|(stock, node)| {
             let names = self.tied_to.get(&node.hostname).into_iter().flatten();
             let volumes = names.filter_map(|name| Some((name, self.volumes.get(name)?)));
-            let mut offer = stock.offer(volumes.filter(|(_, volume)| volume.is_free));
+            let mut offer = stock.offer(volumes.clone().filter(|(_, volume)| volume.is_free));
+            for (name, volume) in volumes {
+                let claim = volume
+                    .claim
+                    .as_ref()
+                    .and_then(|claim| self.claims.get(claim));
+                let bytes = claim.map_or(volume.bytes, |claim| claim.bytes);
+                if !volume.is_free && volume.claim.is_some() {
+                    stock.subtract_disk_to_come(name, bytes, &mut offer);
+                }
+            }
             self.subtract_pods(known, &mut offer);
             self.subtract_holds(known, &mut offer);
             offer
@@ -137,7 +148,7 @@ impl Index {
             && known.offer != offer
         {
             known.offer = offer;
-            self.history.revision = self.history.revision.wrapping_add(1);
+            self.has_changed();
         }
     }
 

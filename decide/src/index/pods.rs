@@ -12,6 +12,7 @@ impl Index {
             return;
         }
         let before = replace(&mut self.pods, name, pod.cloned());
+        self.has_changed();
         if let Some(vm) = before.as_ref().and_then(|pod| vm_of(name, pod)) {
             leave(&mut self.pods_of, &vm, name);
         }

@@ -17,6 +17,8 @@ pub(super) struct Stock {
     /// The place of each PersistentVolume's file system.
     file_system_of: BTreeMap<Arc<str>, usize>,
     file_systems: Vec<FileSystemOffer>,
+    /// PersistentVolumes in which there is no disk yet: what theirs will take is no part of any promise.
+    empty: BTreeSet<Arc<str>>,
     pub(super) counted: BTreeMap<Counted, Supply>,
 }
 
@@ -39,6 +41,9 @@ impl Stock {
             let name: Arc<str> = name.as_str().into();
             if let Some(place) = places.get(volume.file_system.as_str()) {
                 stock.file_system_of.insert(Arc::clone(&name), *place);
+            }
+            if volume.disk_bytes.is_none() {
+                stock.empty.insert(Arc::clone(&name));
             }
             // The agent may not have seen yet that a volume was bound or given back; the API server has the word on that.
             if matches!(
@@ -66,6 +71,17 @@ impl Stock {
                 (of, supply)
             })
             .collect();
+    }
+
+    /// Takes the bytes of a disk out of an offer that is promised to a claim and not there yet.
+    pub(super) fn subtract_disk_to_come(&self, name: &Arc<str>, bytes: u64, offer: &mut Offer) {
+        let place = self
+            .file_system_of
+            .get(name)
+            .filter(|_| self.empty.contains(name));
+        if let Some(file_system) = place.and_then(|at| offer.file_systems.get_mut(*at)) {
+            file_system.free_bytes = file_system.free_bytes.saturating_sub(bytes);
+        }
     }
 
     /// With these free volumes of the node, by name.

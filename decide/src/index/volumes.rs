@@ -17,10 +17,8 @@ impl Index {
                 leave(&mut self.tied_to, hostname, name);
             }
             leave(&mut self.untied, &volume.class, name);
-            if let Some(claim) = &volume.claim
-                && self.claimed.get(claim) == Some(name)
-            {
-                self.claimed.remove(claim);
+            if let Some(claim) = &volume.claim {
+                leave(&mut self.claimed, claim, name);
             }
         }
         if let Some(volume) = volume {
@@ -35,7 +33,7 @@ impl Index {
                 );
             }
             if let Some(claim) = &volume.claim {
-                self.claimed.insert(claim.clone(), Arc::clone(name));
+                join(&mut self.claimed, claim.clone(), Arc::clone(name));
             }
         }
         let both = || before.iter().chain(volume);
@@ -44,6 +42,14 @@ impl Index {
         for claim in &claims {
             self.hold_again_of_users(claim);
         }
+        if both().any(|it| it.hostnames.is_empty()) {
+            // Its whole class may be another matter now.
+            self.hold_again_of_all();
+        }
+        self.offer_again_at(&hostnames);
+    }
+
+    fn offer_again_at(&mut self, hostnames: &BTreeSet<Arc<str>>) {
         let nodes = hostnames.iter().filter_map(|it| self.by_hostname.get(it));
         let nodes: BTreeSet<Arc<str>> = nodes.flatten().cloned().collect();
         for node in nodes {
@@ -56,7 +62,15 @@ impl Index {
             return;
         }
         replace(&mut self.claims, name, claim);
+        self.has_changed();
         self.hold_again_of_users(name);
+        // A disk that is still to come is as large as its claim.
+        let volumes = self.claimed.get(name).into_iter().flatten();
+        let volumes = volumes.filter_map(|volume| self.volumes.get(volume));
+        let hostnames = volumes
+            .flat_map(|it| it.hostnames.iter().cloned())
+            .collect();
+        self.offer_again_at(&hostnames);
     }
 
     pub(super) fn class_is(&mut self, name: &Arc<str>, class: Option<Class>) {
@@ -64,7 +78,16 @@ impl Index {
             return;
         }
         replace(&mut self.classes, name, class);
+        self.has_changed();
         self.hold_again_of_all();
+    }
+
+    pub(super) fn scratch_class_is(&mut self, class: Option<Arc<str>>) {
+        if self.scratch_class != class {
+            self.scratch_class = class;
+            self.has_changed();
+            self.hold_again_of_all();
+        }
     }
 
     /// A claim, if it is known.
@@ -78,7 +101,8 @@ impl Index {
             .claims
             .get(name)
             .and_then(|claim| claim.volume.as_ref());
-        self.volumes.get(says.or_else(|| self.claimed.get(name))?)
+        let claimed = || self.claimed.get(name)?.first();
+        self.volumes.get(says.or_else(claimed)?)
     }
 
     /// Whether a claim has a volume, known or not.
@@ -94,6 +118,8 @@ impl Index {
     /// kube-scheduler.
     pub(crate) fn is_local(&self, class: &Arc<str>) -> bool {
         let made_on_demand = self.classes.get(class).is_some_and(|it| !it.is_static);
-        !made_on_demand && !self.untied.contains_key(class)
+        // What the policy names is local, whatever volume somebody put among its own.
+        let is_managed = || self.policy.managed(class).is_some();
+        !made_on_demand && (is_managed() || !self.untied.contains_key(class))
     }
 }

@@ -26,21 +26,11 @@ enum Kind {
 }
 
 impl Refusal {
-    /// Whether the node could hold the VM if other pods were evicted. No eviction makes a volume, and who is evicted for
-    /// nothing is evicted in vain (facts: scheduler-extender 1.5).
-    #[must_use]
-    pub fn eviction_helps(&self) -> bool {
-        match self {
-            Self::Unknown(_) => false,
-            Self::Misfits(misfits) => misfits.iter().all(Misfit::eviction_helps),
-        }
-    }
-
     /// Of several misfits, the one that is hardest to cure is told.
     fn hardest(&self) -> Option<&Misfit> {
         match self {
             Self::Unknown(_) => None,
-            Self::Misfits(misfits) => misfits.iter().min_by_key(|it| it.eviction_helps()),
+            Self::Misfits(misfits) => misfits.iter().min_by_key(|it| !it.is_for_good()),
         }
     }
 

@@ -87,22 +87,19 @@ fn nodes_that_lack_the_same_share_the_words_of_the_closest() {
         "needs 1 volume of class local-vd with 15Gi or more for disk-0: 0 of 0 free ones fit (on edge-3, the closest)"
     );
     assert_eq!(&*words["edge-4"], "node is not known yet");
-    let helps = |node: &str| placement.refused[node].eviction_helps();
-    assert_eq!(
-        ["edge-1", "edge-3", "edge-4"].map(helps),
-        [true, false, false]
-    );
 }
 
-/// Where functions are impossible, no eviction helps, though fewer are missing elsewhere.
+/// What no pod can give back is told before what one could.
 #[test]
-fn eviction_helps_only_if_it_could_cure_all() {
+fn hardest_misfit_is_told() {
     let mut index = Index::default();
-    node(&mut index, "small", &[15], (0, 1));
     node(&mut index, "no-disk", &[], (0, 8));
+    node(&mut index, "small", &[15], (0, 1));
     let demand = demand(&[15], 2, When::Now);
     let placement = place(&index, &demand, ["small", "no-disk"]);
-    assert!(placement.refused.values().all(|it| !it.eviction_helps()));
+    let words = words(&placement.refused);
+    assert!(words["no-disk"].starts_with("needs 1 volume"), "{words:?}");
+    assert!(words["small"].starts_with("needs 2 VFs"), "{words:?}");
 }
 
 #[test]
@@ -147,7 +144,6 @@ fn node_of_another_disk_is_the_only_one_and_a_tie_needs_no_numbers() {
     let words = words(&placement.refused);
     assert_eq!(&*words["edge-1"], "the VM's disk root lies on edge-2");
     assert_eq!(&*words["edge-3"], "node is not known yet");
-    assert!(!placement.refused["edge-1"].eviction_helps());
 }
 
 /// An upload, before its VM.

@@ -7,14 +7,11 @@ use super::file::{
 };
 use super::profile::profile;
 use super::refuse::{Checked, bad, each, ensure, head, unique};
-use super::{HOLD_SECONDS_MAX, ManagedClass, Policy, PolicyError, VfPool};
+use super::{CDI_OVERHEAD_MILLIONTHS, HOLD_SECONDS_MAX, ManagedClass, Policy, PolicyError, VfPool};
 use crate::names;
 use crate::profile::Profile;
 use crate::toleration::{Effect, Operator, Toleration};
 use crate::wish::{NotAWish, Pages, is_network};
-
-/// What CDI keeps of a claim for the file system, unless CDIConfig says otherwise (facts: kubevirt-cdi 4).
-const CDI_OVERHEAD_MILLIONTHS: u32 = 60_000;
 
 impl TryFrom<PolicyFile> for Policy {
     type Error = PolicyError;

@@ -44,6 +44,8 @@ pub struct Source {
     pub upload: Option<Present>,
     /// It is fetched.
     pub http: Option<Present>,
+    /// It is an image of a registry.
+    pub registry: Option<Present>,
 }
 
 /// A PersistentVolumeClaim.

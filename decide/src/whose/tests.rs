@@ -146,7 +146,11 @@ fn upload_of_a_disk_needs_all_that_its_vm_needs() {
         [("root", 15), ("root-scratch", 15), ("data", 5)]
     );
     assert_eq!(demand.counted, all(When::Later));
-    let node = Node::default();
+    let schedulable = (names::SCHEDULABLE_LABEL.to_owned(), "true".to_owned());
+    let node = Node {
+        labels: Arc::new([schedulable].into()),
+        ..Node::default()
+    };
     let tie = demand.ties.allow("edge-1", &node).unwrap_err();
     assert_eq!(tie.to_string(), "the VM's nodeSelector asks for rack=a");
 }
@@ -229,6 +233,17 @@ fn launcher_needs_what_it_says_now_and_volumes_for_all_disks_and_scratch() {
     );
     assert_eq!(demand.counted, all(When::Now));
     assert!(demand.ties.placing.is_none());
+}
+
+#[test]
+fn scratch_may_be_of_a_class_of_its_own() {
+    let mut index = cluster();
+    let class = crate::event::Class { is_static: false };
+    index.apply(Event::ScratchClass(Some("ceph".into())));
+    index.apply(Event::Class("ceph".into(), Some(class)));
+    index.apply(Event::Claim(name("root-scratch"), None));
+    let demand = ours(&index, &launcher_of("vm", &["root"]));
+    assert_eq!(claims(&demand), [("data", 5), ("root", 15)]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn events() -> impl Strategy<Value = Event> {
     let number = 0..3_usize;
     let state = prop::sample::select(VolumeState::ALL.to_vec());
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (0..11_u8, number.clone(), number, flags, state).prop_map(
+    (0..12_u8, number.clone(), number, flags, state).prop_map(
         |(kind, number, other, (there, one, two), state)| {
             let node_name: Arc<str> = format!("n{number}").into();
             let hostname = format!("h{other}");
@@ -48,7 +48,7 @@ fn events() -> impl Strategy<Value = Event> {
                 2 => {
                     let volume = Volume {
                         is_free: one,
-                        claim: two.then(|| name("c", number)),
+                        claim: two.then(|| name("c", other)),
                         since: two.then_some(100),
                         hostnames: if one && two {
                             BTreeSet::new()
@@ -67,7 +67,11 @@ fn events() -> impl Strategy<Value = Event> {
                         needs_scratch: two,
                         ..Claim::default()
                     };
-                    Event::Claim(name("c", number), there.then_some(claim))
+                    let (namespace, mut claim_name) = name("c", number);
+                    if other == 2 {
+                        claim_name = format!("{claim_name}-scratch").into();
+                    }
+                    Event::Claim((namespace, claim_name), there.then_some(claim))
                 }
                 4 => {
                     let class = Class { is_static: one };
@@ -93,7 +97,8 @@ fn events() -> impl Strategy<Value = Event> {
                     };
                     Event::Pod(name("p", number), there.then_some(pod))
                 }
-                9 => {
+                9 => Event::ScratchClass(there.then(|| format!("class{other}").into())),
+                10 => {
                     let hold_seconds = if one { 1_800 } else { 0 };
                     let policy = Policy {
                         hold_seconds,
@@ -101,7 +106,7 @@ fn events() -> impl Strategy<Value = Event> {
                     };
                     Event::Policy(Arc::new(policy))
                 }
-                _ => Event::Time([50, 150, 99_999][number]),
+                _ => Event::Time([50, 150, 2_000][number]),
             }
         },
     )
@@ -118,6 +123,7 @@ fn key(event: &Event) -> (u8, Arc<str>) {
         Event::Machine(name, _) => (6, Arc::clone(&name.1)),
         Event::Instance(name, _) => (7, Arc::clone(&name.1)),
         Event::Pod(name, _) => (8, Arc::clone(&name.1)),
+        Event::ScratchClass(_) => (11, "".into()),
         Event::Policy(_) => (10, "".into()),
         // Every one counts: time never goes back.
         Event::Time(now) => (9, now.to_string().into()),

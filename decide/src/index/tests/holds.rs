@@ -187,3 +187,55 @@ fn who_cannot_be_served_takes_nothing_from_others() {
     assert_eq!(index.holds(), 2);
     assert_eq!(offer.held.keys().collect::<Vec<_>>(), [&name("vm")]);
 }
+
+/// By the time at which its disk was bound, whatever its name: one function for two VMs.
+#[test]
+fn who_was_first_is_held_for_and_the_other_takes_nothing() {
+    let mut index = pinned();
+    let Event::Machine(_, guest) = machine(true) else {
+        unreachable!()
+    };
+    let mut guest = guest.unwrap();
+    guest.claims = ["a-root"].map(Into::into).into();
+    index.apply(Event::Machine(name("a"), Some(guest)));
+    let Event::Volume(_, volume) = bound("c", "a-root") else {
+        unreachable!()
+    };
+    let later = Volume {
+        since: Some(BOUND_AT + 5),
+        ..volume.unwrap()
+    };
+    index.apply(Event::Volume("c".into(), Some(later)));
+    assert_eq!(index.holds(), 2);
+    let supply = &index.offer("edge1").unwrap().counted[&Counted::Vfs(POOL.into())];
+    assert_eq!(supply.held, [(name("vm"), 1)].into());
+}
+
+/// Scratch space that is there is not held for once more.
+#[test]
+fn hold_follows_its_scratch_space() {
+    let mut index = pinned();
+    let waiting = Claim {
+        class: "local-vd".into(),
+        bytes: GI,
+        volume: Some("a".into()),
+        needs_scratch: true,
+        ..Claim::default()
+    };
+    index.apply(Event::Claim(name("root"), Some(waiting)));
+    let held = |index: &Index| {
+        let offer = index.offer("edge1").unwrap();
+        offer.held.get(&name("vm")).map_or(0, Vec::len)
+    };
+    // One volume for two claims: nothing.
+    assert_eq!(held(&index), 0);
+    let once = Volume {
+        access: crate::fit::volumes::AccessModes::of(["ReadWriteOnce"]),
+        ..free("edge1")
+    };
+    index.apply(Event::Volume("d".into(), Some(once)));
+    assert_eq!(held(&index), 2);
+    index.apply(claim("root-scratch", Some("d")));
+    index.apply(bound("d", "root-scratch"));
+    assert_eq!(held(&index), 1);
+}
