@@ -1,7 +1,7 @@
 //! Whether a node can hold a VM: one file for each kind of thing that a VM needs of a node.
 //!
 //! All of it on one node, at every stage: a disk must never be tied to a node on which its VM could never run. What
-//! kube-scheduler knows by itself (CPUs, memory, taints) is left to it.
+//! kube-scheduler knows by itself of the pod in hand (CPUs, memory, taints) is left to it.
 
 pub mod counted;
 pub mod ties;

@@ -17,7 +17,7 @@ use crate::names;
 use crate::quantity::parse_bytes;
 use crate::subject::PodRole;
 use crate::view::placed::Pod;
-use crate::view::{Amounts as Written, Container, Owner};
+use crate::view::{Amounts as Written, Container};
 
 /// What a pod is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,9 +205,7 @@ fn namespace(pod: &Pod<'_>) -> Arc<str> {
 
 /// Name of the controlling owner, if it is of this kind.
 fn owner<'p>(pod: &'p Pod<'_>, kind: &str) -> Option<&'p str> {
-    let owners = pod.metadata.as_ref()?.owners.as_deref()?;
-    let controls = |owner: &&Owner<'_>| owner.controller == Some(true);
-    let owner = owners.iter().find(controls)?;
+    let owner = pod.metadata.as_ref()?.controller()?;
     let is_this = owner.kind.as_deref() == Some(kind);
     owner.name.as_deref().filter(|_| is_this)
 }

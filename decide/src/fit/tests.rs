@@ -40,7 +40,6 @@ fn volume(number: usize, gib: u64) -> FreeVolume {
 
 fn offer(volumes: &[u64], disks: [u64; 2], counted: Vec<(Counted, Supply)>) -> Offer {
     let file_system = |gib: u64| FileSystemOffer {
-        mount_point: "/var/vd".into(),
         free_bytes: gib * GI,
     };
     let volumes = volumes.iter().enumerate();

@@ -57,8 +57,6 @@ pub type Labels = std::collections::BTreeMap<String, String>;
 /// A file system that holds volumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSystemOffer {
-    /// Where it is mounted on the node.
-    pub mount_point: Arc<str>,
     /// Bytes that are free when every disk on it has grown to its size and every promise is kept.
     pub free_bytes: u64,
 }

@@ -110,7 +110,6 @@ impl Stock {
 
 fn space(file_system: &FileSystem) -> FileSystemOffer {
     FileSystemOffer {
-        mount_point: file_system.mount_point.as_str().into(),
         free_bytes: if file_system.read_only {
             0
         } else {

@@ -3,7 +3,7 @@
 use crate::edit::Token;
 use crate::names;
 use crate::subject::View;
-use crate::view::{CloudInit, Instance, InstanceSpec, Machine, MachineSpec, Metadata, Owner};
+use crate::view::{CloudInit, Instance, InstanceSpec, Machine, MachineSpec, Metadata};
 
 /// An instance, where it stands, and whose it is.
 #[derive(Debug, Clone)]
@@ -148,16 +148,11 @@ impl<'v> Guest<'v> {
     }
 }
 
-/// The owner that manages an object.
-pub(super) fn controller<'v>(metadata: Option<&'v Metadata<'v>>) -> Option<&'v Owner<'v>> {
-    let owners = metadata?.owners.as_deref()?;
-    owners.iter().find(|owner| owner.controller == Some(true))
-}
-
 /// virt-controller syncs an instance's tolerations from its VM's template within half a second
 /// (facts: kubevirt-cdi 0.2), so there is no use in changing them here.
 pub(super) fn owned_by_machine(metadata: Option<&Metadata<'_>>) -> bool {
-    controller(metadata).is_some_and(|owner| {
+    let controller = metadata.and_then(Metadata::controller);
+    controller.is_some_and(|owner| {
         let group = owner
             .api_version
             .as_deref()

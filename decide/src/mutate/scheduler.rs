@@ -4,9 +4,8 @@ use crate::edit::{Edit, Token, Why};
 use crate::names;
 use crate::policy::Policy;
 use crate::surroundings::ClaimKnown;
-use crate::view::Pod;
+use crate::view::{Metadata, Pod};
 
-use super::guest::controller;
 use super::machines::Change;
 use super::{Context, Mutation, Note};
 
@@ -36,7 +35,7 @@ pub(super) fn of_claim_worker(pod: &Pod<'_>, context: Context<'_>, out: &mut Mut
     if set_by_user || context.policy.scheduler_name.is_none() {
         return;
     }
-    let owner = controller(pod.metadata.as_ref());
+    let owner = pod.metadata.as_ref().and_then(Metadata::controller);
     let claim = owner
         .filter(|owner| {
             owner.kind.as_deref() == Some("PersistentVolumeClaim")

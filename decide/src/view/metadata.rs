@@ -145,4 +145,11 @@ impl Metadata<'_> {
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(name)
     }
+
+    /// The owner that manages the object.
+    #[must_use]
+    pub fn controller(&self) -> Option<&Owner<'_>> {
+        let owners = self.owners.as_deref()?;
+        owners.iter().find(|owner| owner.controller == Some(true))
+    }
 }

@@ -32,10 +32,7 @@ fn volume(name: &str, bytes: u64, file_system: Option<usize>) -> FreeVolume {
 }
 
 fn file_system(free_bytes: u64) -> FileSystemOffer {
-    FileSystemOffer {
-        mount_point: "/var/vd".into(),
-        free_bytes,
-    }
+    FileSystemOffer { free_bytes }
 }
 
 fn only(name: &str) -> Option<Selector> {
