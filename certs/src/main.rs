@@ -15,7 +15,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run::until_signalled(args));
+    let result = runtime.block_on(run::to_the_end(args));
     // Told once, in the form of the other lines.
     Ok(result.map_or_else(
         |error| {

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use vmberth_serve::admin::{self, Admin};
 use vmberth_serve::metrics::ProcessMetrics;
 use vmberth_serve::ready::Ready;
-use vmberth_serve::shutdown::Shutdown;
+use vmberth_serve::shutdown::{Shutdown, until_signalled};
 
 use crate::args::Args;
 use crate::install::Configurations;
@@ -26,7 +26,11 @@ use crate::store::Store;
 ///
 /// # Errors
 /// When flags do not fit together, the port is taken, or there is no cluster to talk to.
-pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
+pub async fn to_the_end(args: Args) -> anyhow::Result<()> {
+    until_signalled(|shutdown| run(args, shutdown)).await
+}
+
+async fn run(args: Args, shutdown: Shutdown) -> anyhow::Result<()> {
     let settings = args.settings()?;
     let registry = Registry::new();
     let metrics = Metrics::register(&registry)?;
@@ -35,7 +39,6 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
     let port = TcpListener::bind(args.admin_listen)
         .await
         .with_context(|| format!("--admin-listen {}", args.admin_listen))?;
-    let shutdown = Shutdown::default();
     let process = ProcessMetrics::register(&registry, metrics::PREFIX)?;
     let admin = Admin {
         registry,
@@ -80,10 +83,8 @@ pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
         anyhow::Ok(())
     };
     let served = async { plain.await.context("the plain port could not be served") };
-    tokio::select! {
-        ended = async { tokio::try_join!(work, served) } => ended.map(|_| ()),
-        signals = shutdown.follow_signals() => signals.context("signals cannot be followed"),
-    }
+    tokio::try_join!(work, served)?;
+    Ok(())
 }
 
 /// Something happens to the Secrets or the configurations. Only metadata travels: the content is

@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<ExitCode> {
         if once {
             once::print(&args).await
         } else {
-            Box::pin(run::until_signalled(args)).await
+            run::to_the_end(args).await
         }
     });
     // A thread that hangs in the kernel must not keep the program.

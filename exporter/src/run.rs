@@ -11,7 +11,7 @@ use vmberth_serve::admin::{self, Admin};
 use vmberth_serve::build;
 use vmberth_serve::metrics::ProcessMetrics;
 use vmberth_serve::ready::Ready;
-use vmberth_serve::shutdown::Shutdown;
+use vmberth_serve::shutdown::{Shutdown, until_signalled};
 
 use crate::args::Args;
 use crate::config_file::ConfigFile;
@@ -28,24 +28,17 @@ const SCAN: &str = "scan";
 ///
 /// # Errors
 /// If the config is bad, the port is taken, or there is no cluster to talk to.
-pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
+pub async fn to_the_end(args: Args) -> anyhow::Result<()> {
     tracing::info!(
         version = build::VERSION,
         revision = build::REVISION,
         node = args.node_name,
         "vmberth-exporter starts"
     );
-    let shutdown = Shutdown::default();
-    tokio::select! {
-        ended = run(args, &shutdown) => ended,
-        signals = shutdown.follow_signals() => {
-            signals.context("cannot listen for signals")?;
-            anyhow::bail!("aborted by a second signal")
-        }
-    }
+    until_signalled(|shutdown| Box::pin(run(args, shutdown))).await
 }
 
-async fn run(args: Args, shutdown: &Shutdown) -> anyhow::Result<()> {
+async fn run(args: Args, shutdown: Shutdown) -> anyhow::Result<()> {
     let node = args.node_name.clone().context("--node-name is missing")?;
     let config = ConfigFile::load(args.config.clone()).context("--config refused")?;
     let registry = Registry::new();
@@ -80,7 +73,7 @@ async fn run(args: Args, shutdown: &Shutdown) -> anyhow::Result<()> {
         served = async { plain.await } => served.context("the plain port could not be served"),
         () = watches.follow(&client) => Ok(()),
         () = fresh.follow() => Ok(()),
-        ended = rounds(agent, wake, &fresh, &listed, shutdown) => ended,
+        ended = rounds(agent, wake, &fresh, &listed, &shutdown) => ended,
     }
 }
 

@@ -32,7 +32,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("no threads to run on")?;
-    let result = runtime.block_on(run::until_signalled(args));
+    let result = runtime.block_on(run::to_the_end(args));
     if let Err(error) = &result {
         tracing::error!(error = format!("{error:#}"), "vmberth-extender ended");
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures::future::OptionFuture;
 use kube::{Client, Config};
 use prometheus::Registry;
@@ -13,7 +13,7 @@ use vmberth_decide::event::Event;
 use vmberth_decide::index::Index;
 use vmberth_serve::body::BodyBudget;
 use vmberth_serve::ready::Ready;
-use vmberth_serve::shutdown::Shutdown;
+use vmberth_serve::shutdown::{Shutdown, until_signalled};
 use vmberth_serve::{Parts, Server, build};
 
 use crate::args::Args;
@@ -145,19 +145,15 @@ impl std::fmt::Debug for Extender {
 ///
 /// # Errors
 /// If it cannot start, ends badly, or is aborted.
-pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
+pub async fn to_the_end(args: Args) -> anyhow::Result<()> {
     tracing::info!(
         version = build::VERSION,
         revision = build::REVISION,
         "vmberth-extender starts"
     );
-    let shutdown = Shutdown::default();
-    let extender = Extender::bind(args).await?;
-    tokio::select! {
-        ended = extender.run(&shutdown) => ended,
-        signals = shutdown.follow_signals() => {
-            signals.context("cannot listen for signals")?;
-            bail!("aborted by a second signal")
-        }
-    }
+    until_signalled(async |shutdown| {
+        let extender = Extender::bind(args).await?;
+        Box::pin(extender.run(&shutdown)).await
+    })
+    .await
 }

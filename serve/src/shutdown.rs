@@ -1,11 +1,13 @@
 //! From the first signal to the end of the process.
 
+use std::io;
+
 use axum::extract::{Request, State};
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Version};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Told to everybody who has to end.
@@ -30,27 +32,50 @@ impl Shutdown {
     pub fn has_begun(&self) -> bool {
         self.stopping.is_cancelled()
     }
+}
 
-    /// Begins the shutdown at the first SIGTERM or SIGINT and returns at the second: then nothing is waited for.
-    ///
-    /// # Errors
-    /// If the process cannot listen for signals.
-    pub async fn follow_signals(&self) -> std::io::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        for attempt in 0..2 {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if attempt == 0 {
-                tracing::info!("signal received, shutting down; a second one aborts");
-                self.begin();
-            }
-        }
-        tracing::warn!("second signal received, aborting");
-        Ok(())
+/// Runs a program until it ends by itself or a second SIGTERM or SIGINT comes; the first one begins the shutdown that it
+/// is given. Signals are listened for before it starts, so that none ends it without a word.
+///
+/// # Errors
+/// What the program says, and [`SignalError`].
+pub async fn until_signalled<P, E>(program: impl FnOnce(Shutdown) -> P) -> Result<(), E>
+where
+    P: Future<Output = Result<(), E>>,
+    E: From<SignalError>,
+{
+    let terminate = signal(SignalKind::terminate()).map_err(SignalError::Listen)?;
+    let interrupt = signal(SignalKind::interrupt()).map_err(SignalError::Listen)?;
+    let shutdown = Shutdown::default();
+    tokio::select! {
+        ended = program(shutdown.clone()) => ended,
+        () = second(terminate, interrupt, shutdown) => Err(SignalError::Aborted.into()),
     }
+}
+
+/// Why a program did not end by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum SignalError {
+    /// The system does not let us.
+    #[error("cannot listen for signals")]
+    Listen(#[source] io::Error),
+    /// The user does not want to wait.
+    #[error("aborted by a second signal")]
+    Aborted,
+}
+
+async fn second(mut terminate: Signal, mut interrupt: Signal, shutdown: Shutdown) {
+    for attempt in 0..2 {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if attempt == 0 {
+            tracing::info!("signal received, shutting down; a second one aborts");
+            shutdown.begin();
+        }
+    }
+    tracing::warn!("second signal received, aborting");
 }
 
 /// Tells the client of every answer after the first signal that its HTTP/1.1 connection ends with it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use arc_swap::ArcSwap;
 use futures::future::OptionFuture;
 use kube::{Client, Config};
@@ -11,7 +11,7 @@ use prometheus::Registry;
 use vmberth_decide::policy::Policy;
 use vmberth_serve::body::BodyBudget;
 use vmberth_serve::ready::Ready;
-use vmberth_serve::shutdown::Shutdown;
+use vmberth_serve::shutdown::{Shutdown, until_signalled};
 use vmberth_serve::{Parts, Server, build};
 
 use crate::args::{Args, POLICY_POLL};
@@ -154,19 +154,15 @@ impl std::fmt::Debug for Webhook {
 ///
 /// # Errors
 /// If it cannot start, ends badly, or is aborted.
-pub async fn until_signalled(args: Args) -> anyhow::Result<()> {
+pub async fn to_the_end(args: Args) -> anyhow::Result<()> {
     tracing::info!(
         version = build::VERSION,
         revision = build::REVISION,
         "vmberth-webhook starts"
     );
-    let shutdown = Shutdown::default();
-    let webhook = Webhook::bind(args).await?;
-    tokio::select! {
-        ended = webhook.run(&shutdown, POLICY_POLL) => ended,
-        signals = shutdown.follow_signals() => {
-            signals.context("cannot listen for signals")?;
-            bail!("aborted by a second signal")
-        }
-    }
+    until_signalled(async |shutdown| {
+        let webhook = Webhook::bind(args).await?;
+        Box::pin(webhook.run(&shutdown, POLICY_POLL)).await
+    })
+    .await
 }
