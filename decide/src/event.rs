@@ -33,7 +33,7 @@ pub enum Event {
     Machine(ObjectName, Option<Box<Guest>>),
     /// A VirtualMachineInstance.
     Instance(ObjectName, Option<Box<Guest>>),
-    /// A pod that works for a VM, or has something that is counted.
+    /// A pod that works for a VM, fills a disk, or has something that is counted.
     Pod(ObjectName, Option<Pod>),
     /// CDI's configuration: the class of its scratch space, if that is another than the disk's.
     ScratchClass(Option<Arc<str>>),
@@ -117,6 +117,8 @@ pub struct Network {
 pub struct Pod {
     /// Where it is.
     pub node: Option<Arc<str>>,
+    /// Where it will be: kube-scheduler says so while it binds the volumes.
+    pub nominated: Option<Arc<str>>,
     /// Name of the VM that it runs or binds volumes for, in its own namespace.
     pub vm: Option<Arc<str>>,
     /// It only binds volumes and is gone before the VM starts.

@@ -6,8 +6,10 @@
 mod claims;
 mod guests;
 mod holds;
+mod kept;
 mod nodes;
 mod pods;
+mod promises;
 mod stock;
 mod volumes;
 
@@ -26,6 +28,8 @@ use crate::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 use holds::Hold;
 use nodes::Known;
 pub use nodes::Unknown;
+pub use promises::Promise;
+use promises::Promises;
 
 /// The cluster, as the watches have told it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -67,6 +71,8 @@ struct History {
     revision: u64,
     /// One text for each class of volumes and each resource, so that comparing those of many nodes stays in the processor's cache.
     texts: BTreeSet<Arc<str>>,
+    /// What was answered and is not seen yet.
+    promises: Promises,
 }
 
 impl PartialEq for History {

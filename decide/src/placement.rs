@@ -50,7 +50,9 @@ fn on(index: &Index, demand: &Demand, name: &str) -> Result<Fit, Refusal> {
     if demand.is_nothing_of_stock() {
         return Ok(Fit::of_nothing());
     }
-    fit(demand, offer.map_err(Refusal::Unknown)?).map_err(Refusal::Misfits)
+    let offer = offer.map_err(Refusal::Unknown)?;
+    let less = index.less_promises(name, offer, demand.vm.as_ref());
+    fit(demand, less.as_ref().unwrap_or(offer)).map_err(Refusal::Misfits)
 }
 
 #[cfg(test)]

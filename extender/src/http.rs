@@ -18,6 +18,7 @@ use crate::decision::{Decision, decide};
 use crate::last::Last;
 use crate::lists::Lists;
 use crate::metrics::{Metrics, Outcome, Verb};
+use crate::promised;
 use crate::respond;
 use crate::wake::Refusals;
 use crate::wire::{self, FilterResult, HostPriority, Misread, Question};
@@ -96,12 +97,16 @@ impl AppState {
     fn filter(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
         let question = wire::read(body)?;
         self.know_all()?;
+        promised::is_asked_again(&self.index, &question);
+        let mut promise = None;
         let decision = decide(&self.index, &question.pod, |index, demand| {
             let placement = place(index, demand, question.names());
             let scores = scores(index, demand, &placement.fits);
             self.last.keep(question.uid(), index.revision(), &scores);
+            promise = index.promise_of(&question.pod_name(), demand, &scores);
             placement
         });
+        promised::keep(&self.index, &question, promise);
         let answer = respond::json(&respond::filter(&question, &decision))?;
         self.answered(call, &question, &decision, |placement| placement.fits.len());
         Ok(answer)

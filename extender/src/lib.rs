@@ -10,6 +10,7 @@
 //! 2. [`wire`]: bytes -> pod and names of nodes;
 //! 3. [`lists`]: whether enough is known of the cluster to say anything;
 //! 4. [`decision`]: `vmberth_decide` says whose pod it is, where it fits and how well ([`last`]: unless it has just said so);
+//!    [`promised`]: the answer is remembered until it is seen;
 //! 5. [`respond`]: decision -> what the scheduler reads;
 //! 6. [`metrics`]: what is counted of it.
 //!
@@ -23,6 +24,7 @@ pub mod last;
 pub mod lists;
 pub mod metrics;
 pub mod policy_file;
+pub mod promised;
 pub mod respond;
 pub mod run;
 pub mod wake;

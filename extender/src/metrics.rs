@@ -19,6 +19,7 @@ pub struct Metrics {
     duration: HistogramVec,
     wakes: IntCounter,
     holds: IntGauge,
+    promises: IntGauge,
     watches: AllWatches,
 }
 
@@ -79,6 +80,10 @@ impl Metrics {
                 name("holds"),
                 "VMs for which functions, pages or volumes of a node are kept until their pod is there.",
             )?,
+            promises: IntGauge::new(
+                name("promises"),
+                "Pods that were answered, and whose place was not seen yet; what their VMs will need is kept meanwhile.",
+            )?,
             watches: AllWatches::new(PREFIX)?,
         };
         register_all(registry, metrics.collectors())?;
@@ -88,11 +93,12 @@ impl Metrics {
     /// Every metric of calls; the page in docs is compared with it.
     #[must_use]
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        let own: [Box<dyn Collector>; 4] = [
+        let own: [Box<dyn Collector>; 5] = [
             Box::new(self.calls.clone()),
             Box::new(self.duration.clone()),
             Box::new(self.wakes.clone()),
             Box::new(self.holds.clone()),
+            Box::new(self.promises.clone()),
         ];
         own.into_iter().chain(self.watches.collectors()).collect()
     }
@@ -108,6 +114,11 @@ impl Metrics {
     /// So many VMs have something kept for them.
     pub fn holds(&self, vms: usize) {
         self.holds.set(i64::try_from(vms).unwrap_or(i64::MAX));
+    }
+
+    /// So many pods were answered and not seen placed yet.
+    pub fn promises(&self, pods: usize) {
+        self.promises.set(i64::try_from(pods).unwrap_or(i64::MAX));
     }
 
     /// Pods were woken.

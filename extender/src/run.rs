@@ -130,6 +130,7 @@ async fn tick(index: &RwLock<Index>, metrics: &Metrics) {
         tell(index, Event::Time(since_1970.unwrap_or_default().as_secs()));
         let index = index.read().unwrap_or_else(PoisonError::into_inner);
         metrics.holds(index.holds());
+        metrics.promises(index.promises());
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use vmberth_decide::event::ObjectName;
 use vmberth_decide::view::placed::Pod;
 use vmberth_decide::view::{Fields, Text};
 
@@ -121,6 +122,14 @@ impl Question<'_> {
     pub fn uid(&self) -> &str {
         let metadata = self.pod.metadata.as_ref();
         metadata.and_then(|it| it.uid.as_deref()).unwrap_or("")
+    }
+
+    /// Namespace and name of the pod.
+    #[must_use]
+    pub fn pod_name(&self) -> ObjectName {
+        let metadata = self.pod.metadata.as_ref();
+        let namespace = metadata.and_then(|it| it.namespace.as_deref());
+        (namespace.unwrap_or("").into(), self.pod.name().into())
     }
 
     /// Names of the nodes, in their order.

@@ -84,6 +84,37 @@ async fn second_call_is_answered_as_the_first() {
     assert_eq!(extender.filter(&question).await, first);
 }
 
+/// kube-scheduler asks for the next pod before anybody else sees where the first one is.
+#[tokio::test]
+async fn what_was_answered_is_promised_until_it_is_seen() {
+    let has = |volumes| Has {
+        volumes,
+        functions: 8,
+        allocated: 0,
+    };
+    let nodes = [node("edge-1", has(1)), node("edge-2", has(1))];
+    let claims = [claim("vm1", None), claim("vm2", None), class()];
+    let extender = common::of(nodes.into_iter().flatten().chain(claims));
+    let filter = async |vm: &str, nodes: &[&str]| {
+        let answer = extender.filter(&by_name(&launcher(vm), nodes)).await;
+        answer["NodeNames"].clone()
+    };
+    assert_eq!(filter("vm1", &["edge-1"]).await, json!(["edge-1"]));
+    assert_eq!(
+        filter("vm2", &["edge-1", "edge-2"]).await,
+        json!(["edge-2"])
+    );
+    // Nobody bound the first one: it may go there still, and where it was answered last.
+    assert_eq!(filter("vm1", &["edge-1"]).await, json!(["edge-1"]));
+    assert_eq!(
+        filter("vm1", &["edge-1", "edge-2"]).await,
+        json!(["edge-1"])
+    );
+    let later = Event::Time(60);
+    extender.index.write().unwrap().apply(later);
+    assert_eq!(filter("vm2", &["edge-1"]).await, json!(["edge-1"]));
+}
+
 #[tokio::test]
 async fn lower_case_is_read_too() {
     let question =

@@ -35,9 +35,10 @@ pub(super) fn node(node: &objects::Node) -> Option<Node> {
     })
 }
 
-/// Only of pods that run or bind volumes for a VM, or have something that is counted.
+/// Only of pods that run or bind volumes for a VM, fill a disk, or have something that is counted.
 pub(super) fn pod(pod: &objects::Pod) -> Option<Pod> {
-    let phase = pod.status.as_ref().map(|it| it.phase.as_str());
+    let status = pod.status.as_ref();
+    let phase = status.map(|it| it.phase.as_str());
     if matches!(phase, Some("Succeeded" | "Failed")) {
         return None;
     }
@@ -48,13 +49,15 @@ pub(super) fn pod(pod: &objects::Pod) -> Option<Pod> {
         .filter(|(_, amount)| *amount > 0)
         .collect();
     let vm = vm_of(pod);
-    if vm.is_none() && requests.is_empty() {
+    let fills_disk = pod.labels().contains_key(names::CDI_COMPONENT_LABEL);
+    if vm.is_none() && requests.is_empty() && !fills_disk {
         return None;
     }
     let provisioning = pod.annotations().get(names::PROVISIONING_ANNOTATION);
-    let node = Some(&pod.spec.node_name).filter(|node| !node.is_empty());
+    let named = |node: &String| Some(node.as_str().into()).filter(|_| !node.is_empty());
     Some(Pod {
-        node: node.map(|node| node.as_str().into()),
+        node: named(&pod.spec.node_name),
+        nominated: status.and_then(|it| named(&it.nominated_node_name)),
         vm,
         is_provisioning: provisioning.is_some_and(|it| it == "true"),
         requests,

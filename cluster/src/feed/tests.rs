@@ -48,6 +48,20 @@ fn launcher_is_of_the_vm_that_its_instance_is_called_after() {
     assert_eq!(told, BTreeMap::from(expected));
 }
 
+#[test]
+fn pod_that_fills_a_disk_tells_where_it_will_be() {
+    let pod = core::pod(&read(json!({
+        "metadata": {"name": "importer-disk", "labels": {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"}},
+        "spec": {},
+        "status": {"phase": "Pending", "nominatedNodeName": "edge-1"},
+    })));
+    let expected = vmberth_decide::event::Pod {
+        nominated: Some("edge-1".into()),
+        ..vmberth_decide::event::Pod::default()
+    };
+    assert_eq!(pod, Some(expected));
+}
+
 #[rstest]
 #[case::ended("Succeeded", "VirtualMachineInstance", json!({POOL: "2"}))]
 #[case::failed("Failed", "VirtualMachineInstance", json!({POOL: "2"}))]

@@ -97,6 +97,9 @@ pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     #[serde(default, deserialize_with = "nullable")]
     pub phase: String,
+    /// Where kube-scheduler is about to place it; empty before.
+    #[serde(default, deserialize_with = "nullable")]
+    pub nominated_node_name: String,
     /// Of each init container that was begun.
     #[serde(default, deserialize_with = "nullable")]
     pub init_container_statuses: Vec<ContainerStatus>,

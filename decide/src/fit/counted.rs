@@ -47,7 +47,16 @@ pub struct Supply {
     /// What pods have.
     pub allocated: u64,
     /// What is kept for VMs whose disks lie here and whose pods are still to come.
-    pub held: BTreeMap<VmName, u64>,
+    pub held: BTreeMap<VmName, Held>,
+}
+
+/// What is kept for a VM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// How much.
+    pub amount: u64,
+    /// Until when, in seconds since 1970.
+    pub until: u64,
 }
 
 /// When something is needed.
@@ -80,7 +89,7 @@ pub struct NotEnough {
     /// What pods have.
     pub allocated: u64,
     /// For which other VMs the rest is kept, and how much.
-    pub held: Vec<(VmName, u64)>,
+    pub held: Vec<(VmName, Held)>,
 }
 
 impl Supply {
@@ -88,7 +97,7 @@ impl Supply {
     #[must_use]
     pub fn free_for(&self, vm: Option<&VmName>) -> u64 {
         let others = self.held_for_others(vm);
-        let held = others.fold(0, |sum: u64, (_, amount)| sum.saturating_add(amount));
+        let held = others.fold(0, |sum: u64, (_, held)| sum.saturating_add(held.amount));
         self.usable()
             .saturating_sub(self.allocated)
             .saturating_sub(held)
@@ -103,9 +112,9 @@ impl Supply {
     fn held_for_others<'s>(
         &'s self,
         vm: Option<&VmName>,
-    ) -> impl Iterator<Item = (&'s VmName, u64)> {
-        let held = self.held.iter().map(|(holder, amount)| (holder, *amount));
-        held.filter(move |(holder, amount)| Some(*holder) != vm && *amount > 0)
+    ) -> impl Iterator<Item = (&'s VmName, Held)> {
+        let held = self.held.iter().map(|(holder, held)| (holder, *held));
+        held.filter(move |(holder, held)| Some(*holder) != vm && held.amount > 0)
     }
 }
 
@@ -138,9 +147,7 @@ pub fn enough(
         total: supply.total,
         unusable: supply.unusable,
         allocated: supply.allocated,
-        held: held
-            .map(|(holder, amount)| (holder.clone(), amount))
-            .collect(),
+        held: held.map(|(holder, held)| (holder.clone(), held)).collect(),
     })
 }
 
@@ -188,16 +195,25 @@ impl fmt::Display for NotEnough {
                 write!(f, ", {amount} {what}")?;
             }
         }
-        for (at, ((namespace, name), amount)) in self.held.iter().enumerate() {
+        for (at, ((namespace, name), held)) in self.held.iter().enumerate() {
             if at == HOLDERS_TOLD {
                 let rest = self.held.iter().skip(at);
-                let amount = rest.fold(0, |sum: u64, (_, amount)| sum.saturating_add(*amount));
+                let amount = rest.fold(0, |sum: u64, (_, held)| sum.saturating_add(held.amount));
                 return write!(f, ", {amount} held for others");
             }
-            write!(f, ", {amount} held for {namespace}/{name}")?;
+            write!(f, ", {} held for {namespace}/{name} until ", held.amount)?;
+            // The end and not what is left of it: a text that changes each second would be written each time.
+            clock(f, held.until)?;
         }
         Ok(())
     }
+}
+
+/// The time of day of so many seconds since 1970.
+fn clock(f: &mut fmt::Formatter<'_>, seconds: u64) -> fmt::Result {
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    let (hours, minutes) = (minutes / 60 % 24, minutes % 60);
+    write!(f, "{hours:02}:{minutes:02}:{seconds:02} UTC")
 }
 
 #[cfg(test)]
@@ -210,6 +226,13 @@ mod tests {
         ("default".into(), name.into())
     }
 
+    fn held(amount: u64) -> Held {
+        Held {
+            amount,
+            until: 20_000 * 86_400 + 16 * 3_600 + 45 * 60 + 10,
+        }
+    }
+
     fn vfs(needs: u64, when: When, supply: &Supply, of: &str) -> Result<(), String> {
         let counted = Counted::Vfs(RESOURCE.into());
         enough(&counted, needs, when, Some(supply), Some(&vm(of))).map_err(|it| it.to_string())
@@ -220,7 +243,7 @@ mod tests {
             total: 8,
             unusable: 2,
             allocated: 4,
-            held: [(vm("vm7"), 1)].into(),
+            held: [(vm("vm7"), held(1))].into(),
         }
     }
 
@@ -228,7 +251,7 @@ mod tests {
     fn refusal_has_all_numbers() {
         assert_eq!(
             vfs(2, When::Now, &supply(), "vm1").unwrap_err(),
-            "needs 2 VFs intel.com/intel_sriov_vm: 1 free of 8, 4 allocated, 2 unusable, 1 held for default/vm7"
+            "needs 2 VFs intel.com/intel_sriov_vm: 1 free of 8, 4 allocated, 2 unusable, 1 held for default/vm7 until 16:45:10 UTC"
         );
         let pages = Counted::Pages(PageSize::Gi1);
         let error = enough(&pages, 4, When::Later, None, None).unwrap_err();
@@ -242,14 +265,14 @@ mod tests {
     fn two_holders_are_named_and_the_rest_is_counted() {
         let supply = Supply {
             held: [("a", 1), ("b", 0), ("c", 2), ("d", 1), ("vm1", 3)]
-                .map(|(name, amount)| (vm(name), amount))
+                .map(|(name, amount)| (vm(name), held(amount)))
                 .into(),
             total: 8,
             ..Supply::default()
         };
         assert_eq!(
             vfs(6, When::Now, &supply, "vm1").unwrap_err(),
-            "needs 6 VFs intel.com/intel_sriov_vm: 4 free of 8, 1 held for default/a, 2 held for default/c, 1 held for others"
+            "needs 6 VFs intel.com/intel_sriov_vm: 4 free of 8, 1 held for default/a until 16:45:10 UTC, 2 held for default/c until 16:45:10 UTC, 1 held for others"
         );
     }
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::fit::counted::Held;
 use crate::fit::volumes::{AccessModes, VolumeMode};
 use crate::pages::PageSize;
 
@@ -115,7 +116,7 @@ fn supplies() -> impl Strategy<Value = Supply> {
             allocated,
             held: held
                 .into_iter()
-                .map(|(holder, amount)| (vm(&format!("vm{holder}")), amount))
+                .map(|(holder, amount)| (vm(&format!("vm{holder}")), Held { amount, until: 0 }))
                 .collect(),
         })
 }
@@ -183,7 +184,7 @@ proptest! {
                 let nothing = Supply::default();
                 let supply = node.counted.get(of).unwrap_or(&nothing);
                 let others = supply.held.iter().filter(|(holder, _)| *holder != &vm("vm0"));
-                let held: u64 = others.map(|(_, amount)| amount).sum();
+                let held: u64 = others.map(|(_, held)| held.amount).sum();
                 let taken = match when {
                     When::Now => supply.unusable + supply.allocated + held,
                     When::Later => supply.unusable,

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Index;
+use super::kept::Kept;
 use super::nodes::Known;
 use crate::event::ObjectName;
 use crate::fit::Offer;
 use crate::fit::counted::{Counted, VmName, When};
-use crate::fit::volumes::{ClaimDemand, matching};
+use crate::fit::volumes::ClaimDemand;
 use crate::names;
 use crate::policy::Policy;
 
@@ -20,7 +21,7 @@ use crate::policy::Policy;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Hold {
     /// Where its disks lie.
-    node: Arc<str>,
+    pub(super) node: Arc<str>,
     /// What is counted, less what its own pods have there already.
     counted: BTreeMap<Counted, u64>,
     /// Claims without a volume.
@@ -58,6 +59,7 @@ impl Index {
             }
             self.hold_again(&vm);
         }
+        self.end_promises();
     }
 
     /// Of VMs that have this claim among their disks, or the one for which this is scratch space.
@@ -133,15 +135,7 @@ impl Index {
             .into_iter()
             .map(|(of, (amount, _))| (of, amount))
             .collect();
-        let pods = self
-            .pods_of_vm(vm)
-            .filter(|pod| pod.node.as_ref() == Some(&node));
-        for (of, has) in pods.flat_map(|pod| &pod.requests) {
-            if let Some(amount) = counted.get_mut(of) {
-                *amount = amount.saturating_sub(*has);
-            }
-        }
-        counted.retain(|_, amount| *amount > 0);
+        self.subtract_own_pods(vm, &node, &mut counted);
         let mut claims = self.open_claims(vm);
         claims.extend(self.scratch_of(vm));
         if counted.is_empty() && claims.is_empty() {
@@ -178,33 +172,17 @@ impl Index {
         nodes.next().is_none().then(|| (Arc::clone(node), since))
     }
 
-    /// Takes what is held here out of an offer: for who was first here first, and all or nothing. Who can't be served takes nothing
-    /// from others.
+    /// Takes what is held here out of an offer: for who was first here first.
     pub(super) fn subtract_holds(&self, known: &Known, offer: &mut Offer) {
         let holders = known.holders.iter();
         let holders = holders.filter_map(|vm| Some((vm, self.holds.get(vm)?)));
         let mut in_order: Vec<(&VmName, &Hold)> = holders.collect();
         in_order.sort_by_key(|(vm, hold)| (hold.until, *vm));
-        let mut claims: Vec<ClaimDemand> = Vec::new();
-        for (vm, hold) in in_order {
-            let all: Vec<ClaimDemand> = claims.iter().chain(&hold.claims).cloned().collect();
-            let has = |(of, amount): (&Counted, &u64)| {
-                let supply = offer.counted.get(of);
-                supply.is_none_or(|supply| supply.free_for(None) >= *amount)
-            };
-            let volumes = matching(&all, &offer.volumes, &offer.file_systems);
-            if !hold.counted.iter().all(has) || volumes.is_err() {
-                continue;
-            }
-            for (of, amount) in &hold.counted {
-                if let Some(supply) = offer.counted.get_mut(of) {
-                    supply.held.insert(vm.clone(), *amount);
-                }
-            }
-            if !hold.claims.is_empty() {
-                offer.held.insert(vm.clone(), hold.claims.clone());
-            }
-            claims = all;
-        }
+        offer.keep(in_order.into_iter().map(|(vm, hold)| Kept {
+            vm,
+            counted: hold.counted.clone(),
+            claims: hold.claims.clone(),
+            until: hold.until,
+        }));
     }
 }

@@ -11,6 +11,7 @@ impl Index {
         if self.pods.get(name) == pod {
             return;
         }
+        self.promised_pod_is(name, pod);
         let before = replace(&mut self.pods, name, pod.cloned());
         self.has_changed();
         if let Some(vm) = before.as_ref().and_then(|pod| vm_of(name, pod)) {

@@ -1,5 +1,6 @@
 mod any_order;
 mod holds;
+mod promises;
 
 use super::*;
 use crate::fit::counted::Counted;

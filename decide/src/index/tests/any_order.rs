@@ -91,6 +91,7 @@ fn events() -> impl Strategy<Value = Event> {
                 8 => {
                     let pod = Pod {
                         node: one.then(|| format!("n{other}").into()),
+                        nominated: None,
                         vm: two.then(|| format!("m{number}").into()),
                         is_provisioning: other == 0,
                         requests: vec![(Counted::Vfs(POOL.into()), 1)],
@@ -149,7 +150,7 @@ proptest! {
         for name in ["n0", "n1", "n2"] {
             let Ok(offer) = known.offer(name) else { continue };
             for supply in offer.counted.values() {
-                let held: u64 = supply.held.values().sum();
+                let held: u64 = supply.held.values().map(|held| held.amount).sum();
                 prop_assert!(held + supply.allocated <= supply.usable().max(supply.allocated));
             }
             let held: Vec<_> = offer.held.values().flatten().cloned().collect();

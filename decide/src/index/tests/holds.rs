@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::{Claim, Network, Pod};
-use crate::fit::counted::{Amounts, When};
+use crate::fit::counted::{Amounts, Held, When};
 use crate::fit::volumes::ClaimDemand;
 use crate::fit::{Demand, fit};
 use crate::guest::Guest;
@@ -55,6 +55,7 @@ fn bound(volume: &str, to: &str) -> Event {
 fn launcher(node: Option<&str>, is_provisioning: bool) -> Event {
     let pod = Pod {
         node: node.map(Into::into),
+        nominated: None,
         vm: Some("vm".into()),
         is_provisioning,
         requests: vec![(Counted::Vfs(POOL.into()), 1)],
@@ -114,7 +115,7 @@ fn functions_and_volumes_are_kept_for_the_vm_whose_disk_lies_here() {
     let index = pinned();
     assert_eq!(
         refused(&index, &of(Some("other"), 0, 1)).unwrap(),
-        "needs 1 VFs intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm"
+        "needs 1 VFs intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm until 00:46:40 UTC"
     );
     assert_eq!(
         refused(&index, &of(None, 1, 0)).unwrap(),
@@ -208,7 +209,9 @@ fn who_was_first_is_held_for_and_the_other_takes_nothing() {
     index.apply(Event::Volume("c".into(), Some(later)));
     assert_eq!(index.holds(), 2);
     let supply = &index.offer("edge1").unwrap().counted[&Counted::Vfs(POOL.into())];
-    assert_eq!(supply.held, [(name("vm"), 1)].into());
+    let held: Vec<_> = supply.held.iter().collect();
+    let until = BOUND_AT + 1_800;
+    assert_eq!(held, [(&name("vm"), &Held { amount: 1, until })]);
 }
 
 /// Scratch space that is there is not held for once more.

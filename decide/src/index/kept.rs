@@ -1,0 +1,72 @@
+//! What is kept of an offer for VMs whose pods are still to come.
+
+use std::collections::BTreeMap;
+
+use super::Index;
+use crate::fit::Offer;
+use crate::fit::counted::{Counted, Held, VmName};
+use crate::fit::volumes::{ClaimDemand, matching};
+
+/// Kept for one VM.
+#[derive(Debug)]
+pub(super) struct Kept<'v> {
+    pub(super) vm: &'v VmName,
+    pub(super) counted: BTreeMap<Counted, u64>,
+    /// Claims without a volume.
+    pub(super) claims: Vec<ClaimDemand>,
+    /// Until when, in seconds since 1970.
+    pub(super) until: u64,
+}
+
+impl Offer {
+    /// Keeps this, in the order in which it comes, and for each all or nothing: who can't be served takes nothing from others.
+    pub(super) fn keep<'v>(&mut self, all: impl IntoIterator<Item = Kept<'v>>) {
+        let mut claims: Vec<ClaimDemand> = self.held.values().flatten().cloned().collect();
+        for Kept {
+            vm,
+            counted,
+            claims: own,
+            until,
+        } in all
+        {
+            let before = claims.len();
+            claims.extend(own.iter().cloned());
+            let has = |(of, amount): (&Counted, &u64)| {
+                let supply = self.counted.get(of);
+                supply.is_none_or(|supply| supply.free_for(None) >= *amount)
+            };
+            let volumes = matching(&claims, &self.volumes, &self.file_systems);
+            if !counted.iter().all(has) || volumes.is_err() {
+                claims.truncate(before);
+                continue;
+            }
+            for (of, amount) in counted {
+                if let Some(supply) = self.counted.get_mut(&of) {
+                    supply.held.insert(vm.clone(), Held { amount, until });
+                }
+            }
+            if !own.is_empty() {
+                self.held.insert(vm.clone(), own);
+            }
+        }
+    }
+}
+
+impl Index {
+    /// Takes out of what a VM needs on a node what its own pods have there already.
+    pub(super) fn subtract_own_pods(
+        &self,
+        vm: &VmName,
+        node: &str,
+        counted: &mut BTreeMap<Counted, u64>,
+    ) {
+        let pods = self.pods_of_vm(vm);
+        let pods = pods.filter(|pod| pod.node.as_deref() == Some(node));
+        for (of, has) in pods.flat_map(|pod| &pod.requests) {
+            if let Some(amount) = counted.get_mut(of) {
+                *amount = amount.saturating_sub(*has);
+            }
+        }
+        counted.retain(|_, amount| *amount > 0);
+    }
+}

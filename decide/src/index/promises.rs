@@ -1,0 +1,165 @@
+//! What is promised to pods that were answered, and whose place nobody has seen yet.
+//!
+//! kube-scheduler places the next pod at once and tells the API server later: while it binds volumes, seconds later. Of
+//! the pod in hand it remembers volumes and resources by itself; what the VM's later pods will need only we know. So each
+//! answer is remembered until its end is seen. It is the only thing here that does not follow from the objects: a restart
+//! forgets it, and for a moment two VMs may be sent to where one of them has to wait (docs/adr/0009).
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::Index;
+use super::kept::Kept;
+use crate::event::{ObjectName, Pod};
+use crate::fit::counted::{Counted, VmName, When};
+use crate::fit::volumes::ClaimDemand;
+use crate::fit::{Demand, Offer};
+
+/// Seconds until who was answered is placed, or nominated while its volumes are bound.
+const ANSWERED: u64 = 10;
+/// Seconds that kube-scheduler waits for volumes (`bindTimeoutSeconds`, its default).
+const NOMINATED: u64 = 600;
+/// Seconds by which the watch of claims may be behind that of pods.
+const PLACED: u64 = 5;
+
+/// What will be needed on one of these nodes.
+#[derive(Debug, Clone)]
+pub struct Promise {
+    /// Whose; of a disk whose VM does not exist yet, the disk's.
+    vm: VmName,
+    counted: BTreeMap<Counted, u64>,
+    claims: Vec<ClaimDemand>,
+    nodes: HashSet<Arc<str>, RandomState>,
+    /// When it ends, in seconds since 1970.
+    until: u64,
+}
+
+/// Promises by the pod that was answered.
+pub(super) type Promises = BTreeMap<ObjectName, Promise>;
+
+impl Index {
+    /// What an answer promises: all that the demand needs, on the nodes with the best score. `None` of what kube-scheduler
+    /// remembers by itself: what the pod in hand asks for.
+    #[must_use]
+    pub fn promise_of(
+        &self,
+        pod: &ObjectName,
+        demand: &Demand,
+        scores: &[(&str, u64)],
+    ) -> Option<Promise> {
+        let is_later = |(_, when): &(u64, When)| *when == When::Later;
+        if demand.claims.is_empty() && !demand.counted.values().any(is_later) {
+            return None;
+        }
+        let best = scores.iter().map(|(_, score)| *score).max()?;
+        let names = scores.iter().filter(|(_, score)| *score == best);
+        let names = names.filter_map(|(name, _)| self.nodes.get_key_value(*name));
+        let counted = demand.counted.iter();
+        Some(Promise {
+            vm: demand.vm.clone().unwrap_or_else(|| pod.clone()),
+            counted: counted
+                .map(|(of, (amount, _))| (of.clone(), *amount))
+                .collect(),
+            claims: demand.claims.clone(),
+            nodes: names.map(|(name, _)| Arc::clone(name)).collect(),
+            until: self.now.saturating_add(ANSWERED),
+        })
+    }
+
+    /// Whether something is promised to this pod.
+    #[must_use]
+    pub fn is_promised(&self, pod: &ObjectName) -> bool {
+        self.history.promises.contains_key(pod)
+    }
+
+    /// How many pods something is promised to.
+    #[must_use]
+    pub fn promises(&self) -> usize {
+        self.history.promises.len()
+    }
+
+    /// What is promised to this pod from now on, and nothing else.
+    pub fn promise(&mut self, pod: ObjectName, promise: Option<Promise>) {
+        match promise {
+            Some(promise) => {
+                self.history.promises.insert(pod, promise);
+            }
+            None => self.promise_ends(&pod),
+        }
+    }
+
+    pub(super) fn promise_ends(&mut self, pod: &ObjectName) {
+        if self.history.promises.remove(pod).is_some() {
+            self.has_changed();
+        }
+    }
+
+    /// Where the pod is, or will be as soon as its volumes are bound.
+    pub(super) fn promised_pod_is(&mut self, name: &ObjectName, pod: Option<&Pod>) {
+        let Some(promise) = self.history.promises.get_mut(name) else {
+            return;
+        };
+        let Some(pod) = pod else {
+            return self.promise_ends(name);
+        };
+        let (node, seconds) = match (&pod.node, &pod.nominated) {
+            (Some(node), _) => (node, PLACED),
+            (None, Some(node)) => (node, NOMINATED),
+            (None, None) => return,
+        };
+        promise.nodes = HashSet::from_iter([Arc::clone(node)]);
+        promise.until = self.now.saturating_add(seconds);
+        self.has_changed();
+    }
+
+    pub(super) fn end_promises(&mut self) {
+        let before = self.history.promises.len();
+        let now = self.now;
+        self.history.promises.retain(|_, it| it.until > now);
+        if self.history.promises.len() != before {
+            self.has_changed();
+        }
+    }
+
+    /// The offer of a node, less what is promised there to others than this VM. `None` if nothing is.
+    pub(crate) fn less_promises(
+        &self,
+        node: &str,
+        offer: &Offer,
+        vm: Option<&VmName>,
+    ) -> Option<Offer> {
+        let promises = self.history.promises.values();
+        let others = promises.filter(|it| it.nodes.contains(node) && Some(&it.vm) != vm);
+        let mut kept = others.filter_map(|it| self.kept_on(node, it)).peekable();
+        kept.peek()?;
+        let mut less = offer.clone();
+        less.keep(kept);
+        Some(less)
+    }
+
+    /// What of a promise was not seen to be kept yet. What is held for the VM anyway is not counted twice.
+    fn kept_on<'p>(&self, node: &str, promise: &'p Promise) -> Option<Kept<'p>> {
+        let vm = &promise.vm;
+        if self.holds.get(vm).is_some_and(|it| *it.node == *node) {
+            return None;
+        }
+        let is_open = |claim: &&ClaimDemand| {
+            let name = (Arc::clone(&vm.0), claim.name.as_str().into());
+            !self.is_bound(&name)
+        };
+        let claims: Vec<ClaimDemand> = promise.claims.iter().filter(is_open).cloned().collect();
+        let mut counted = promise.counted.clone();
+        self.subtract_own_pods(vm, node, &mut counted);
+        if counted.is_empty() && claims.is_empty() {
+            return None;
+        }
+        Some(Kept {
+            vm,
+            counted,
+            claims,
+            until: promise.until,
+        })
+    }
+}
