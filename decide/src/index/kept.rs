@@ -19,34 +19,41 @@ pub(super) struct Kept<'v> {
 }
 
 impl Offer {
-    /// Keeps this, in the order in which it comes, and for each all or nothing: who can't be served takes nothing from others.
+    /// Keeps this, in the order in which it comes. What is counted is kept all or not at all: who can't be served takes nothing
+    /// from others. A claim for which no volume is free now is left out and the rest kept: scratch space goes from one VM to
+    /// the next, and a VM that waits for it would lose its functions and pages meanwhile, and never run.
     pub(super) fn keep<'v>(&mut self, all: impl IntoIterator<Item = Kept<'v>>) {
         let mut claims: Vec<ClaimDemand> = self.held.values().flatten().cloned().collect();
-        for Kept {
-            vm,
-            counted,
-            claims: own,
-            until,
-        } in all
-        {
-            let before = claims.len();
-            claims.extend(own.iter().cloned());
-            let has = |(of, amount): (&Counted, &u64)| {
-                let supply = self.counted.get(of);
-                supply.is_none_or(|supply| supply.free_for(None) >= *amount)
-            };
-            let volumes = matching(&claims, &self.volumes, &self.file_systems);
-            if !counted.iter().all(has) || volumes.is_err() {
-                claims.truncate(before);
-                continue;
-            }
-            for (of, amount) in counted {
-                if let Some(supply) = self.counted.get_mut(&of) {
-                    supply.held.insert(vm.clone(), Held { amount, until });
+        for kept in all {
+            self.keep_counted(&kept);
+            let mut own = Vec::with_capacity(kept.claims.len());
+            for claim in kept.claims {
+                claims.push(claim);
+                let fits = matching(&claims, &self.volumes, &self.file_systems).is_ok();
+                let last = if fits { claims.last().cloned() } else { None };
+                match last {
+                    Some(claim) => own.push(claim),
+                    None => drop(claims.pop()),
                 }
             }
             if !own.is_empty() {
-                self.held.insert(vm.clone(), own);
+                self.held.insert(kept.vm.clone(), own);
+            }
+        }
+    }
+
+    fn keep_counted(&mut self, kept: &Kept<'_>) {
+        let has = |(of, amount): (&Counted, &u64)| {
+            let supply = self.counted.get(of);
+            supply.is_none_or(|supply| supply.free_for(None) >= *amount)
+        };
+        if !kept.counted.iter().all(has) {
+            return;
+        }
+        let until = kept.until;
+        for (of, &amount) in &kept.counted {
+            if let Some(supply) = self.counted.get_mut(of) {
+                supply.held.insert(kept.vm.clone(), Held { amount, until });
             }
         }
     }
