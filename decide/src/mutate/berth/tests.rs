@@ -2,25 +2,20 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::mutate::testing::{Cluster, admitted, quiet};
-use crate::policy::{BindingMode, ManagedClass, Policy};
+use crate::policy::Policy;
 use crate::subject::Kind;
 
 const VFS: &str = "intel.com/vm";
 
 fn policy() -> Policy {
-    let class = ManagedClass {
-        name: "local".to_owned(),
-        default: false,
-        binding_mode: BindingMode::WaitForFirstConsumer,
-        overhead_millionths: 60_000,
-        fit_overhead: false,
-        require_scratch: false,
-    };
-    Policy {
-        request_berth: true,
-        storage_classes: vec![class],
-        ..quiet()
-    }
+    let text = "
+apiVersion: vmberth.io/v1alpha1
+kind: Policy
+requestBerth: true
+tolerations: []
+storageClasses: [{name: local, bindingMode: WaitForFirstConsumer}]
+";
+    Policy::from_yaml(text).unwrap()
 }
 
 fn cluster() -> Cluster {
