@@ -116,6 +116,7 @@ fi
 # Each subject in a file of its own, with the functions from above.
 . ./check/exporter.sh
 . ./check/scheduler.sh
+. ./check/cluster.sh
 . ./check/notes.sh
 
 # The definition of NodeInventory is what the binary says.

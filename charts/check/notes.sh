@@ -12,6 +12,21 @@ for name in default everything minimal; do
         bad "the notes with $name"; cat "$out/error" >&2
     fi
 done
+for request in true false; do
+    if "$helm" template vmberth "$out/chart" --namespace edge-ns --set scheduler.mode=cluster --set policy.requestBerth=$request \
+        --kube-version 1.33.0 --show-only templates/notes.yaml >"$out/cluster-$request.notes" 2>"$out/error"; then ok; else
+        bad "the notes with scheduler.mode cluster"; cat "$out/error" >&2
+    fi
+    has "cluster-$request.notes" 'get configmap vmberth-scheduler -o jsonpath='"'{.data.extender\.yaml}'"
+    has "cluster-$request.notes" 'get service vmberth-extender'
+    has "cluster-$request.notes" 'Secret vmberth-extender-tls'
+    has "cluster-$request.notes" 'With scheduler.mode=off'
+    has "cluster-$request.notes" 'VMs that name a scheduler which was here before'
+done
+has cluster-true.notes '"Insufficient vmberth.io/berth"'
+lacks cluster-false.notes 'UNTIL THEN'
+has cluster-false.notes 'policy.requestBerth is false'
+lacks default.notes 'vmberth.io/berth'
 has default.notes '/var/vd/vol0 to 64: only looked at, since the pattern has no storageClass'
 # Scratch space may end otherwise than disks do.
 has everything.notes "/var/vd/vol0 to 15: PersistentVolumes of class local-vd, data is kept when the claim is gone, that of CDI's scratch space removed"

@@ -111,7 +111,13 @@ for directory in /var /var/lib/ /var/lib/kubelet /var/lib/kubelet/pods /proc /sy
 done
 refused exporter.volumes.0.directory --set exporter.kubeletRoot=/var/vd/kubelet
 refused exporter.updateStrategy.type --set exporter.updateStrategy.type=Recreate
-refused 'found "cluster", expected own or "off"' --set scheduler.mode=cluster
+refused 'found "cluster" while exporter.enabled is false' --set scheduler.mode=cluster --set exporter.enabled=false
+refused policy.requestBerth --set policy.requestBerth=true
+refused policy.requestBerth --set policy.requestBerth=true --set scheduler.mode=off
+refused policy.requestBerth --set-string policy.requestBerth=yes
+refused scheduler.cluster.tlsSecret --set scheduler.cluster.tlsSecret=No_Name
+refused scheduler.cluster.clusterIP --set scheduler.cluster.clusterIP=extender.svc
+refused scheduler.cluster --set scheduler.cluster.caBundle=x
 refused scheduler.mode --set scheduler.mode=none
 refused scheduler.mode --set scheduler.mode=true
 refused 'found "own" while exporter.enabled is false' --set exporter.enabled=false

@@ -38,7 +38,7 @@ for name in default everything; do
     if [ "$(count "$name.ClusterRole.scheduler" 'verbs: ')" = "$(count "$name.ClusterRole.scheduler" 'verbs: \[list, watch\]$')" ]; then ok; else
         bad "$name: the extender may do more than read"
     fi
-    for resource in nodes pods persistentvolumes persistentvolumeclaims storageclasses virtualmachines virtualmachineinstances \
+    for resource in nodes pods namespaces persistentvolumes persistentvolumeclaims storageclasses virtualmachines virtualmachineinstances \
         network-attachment-definitions nodeinventories cdiconfigs; do
         if grep -qE "resources: \[(.*, )?$resource[],]" "$out/$name.ClusterRole.scheduler"; then ok; else
             bad "$name: the extender can't read $resource"

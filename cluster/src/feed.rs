@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::watcher;
@@ -21,11 +22,12 @@ use crate::objects::{Node, PersistentVolume, PersistentVolumeClaim, Pod, Storage
 use crate::{Change, Key, WatchMetrics, for_ever, heard_by};
 
 /// What is watched, by the names of Kubernetes' API.
-pub const RESOURCES: [&str; 10] = [
+pub const RESOURCES: [&str; 11] = [
     NODES,
     INVENTORIES,
     VOLUMES,
     CLAIMS,
+    NAMESPACES,
     CLASSES,
     NETWORKS,
     MACHINES,
@@ -38,6 +40,7 @@ const NODES: &str = "nodes";
 const INVENTORIES: &str = "nodeinventories";
 const VOLUMES: &str = "persistentvolumes";
 const CLAIMS: &str = "persistentvolumeclaims";
+const NAMESPACES: &str = "namespaces";
 const CLASSES: &str = "storageclasses";
 const NETWORKS: &str = "network-attachment-definitions";
 const MACHINES: &str = "virtualmachines";
@@ -75,6 +78,7 @@ where
     let (classes, networks, launchers) = (watch(CLASSES), watch(NETWORKS), watch(PODS));
     let (inventories, machines) = (watch(INVENTORIES), watch(MACHINES));
     let (instances, cdi) = (watch(INSTANCES), watch(CDI_CONFIGS));
+    let namespaces = watch(NAMESPACES);
     tokio::join!(
         told.of(
             Api::<Node>::all(nodes.0),
@@ -96,6 +100,13 @@ where
             &claims.1,
             |claim| Some(storage::claim(claim)),
             |key, claim| Event::Claim(object_name(key), claim)
+        ),
+        told.of(
+            Api::<PartialObjectMeta<Namespace>>::all(namespaces.0),
+            all(),
+            &namespaces.1,
+            storage::namespace,
+            |key, namespace| Event::Namespace(key.1.into(), namespace)
         ),
         told.of(
             Api::<StorageClass>::all(classes.0),

@@ -25,6 +25,8 @@ pub enum Event {
     Volume(Arc<str>, Option<Volume>),
     /// A PersistentVolumeClaim.
     Claim(ObjectName, Option<Claim>),
+    /// A namespace that says what its disks stand for, by name.
+    Namespace(Arc<str>, Option<Namespace>),
     /// A StorageClass, by name.
     Class(Arc<str>, Option<Class>),
     /// A NetworkAttachmentDefinition.
@@ -96,6 +98,13 @@ pub struct Claim {
     pub needs_scratch: bool,
     /// The profile of the VM that it will belong to.
     pub profile: Option<Arc<str>>,
+}
+
+/// A namespace that says what its disks stand for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// The profile of the VMs that its disks will belong to.
+    pub profile: Arc<str>,
 }
 
 /// A StorageClass.

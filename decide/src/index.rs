@@ -7,6 +7,7 @@ mod claims;
 mod guests;
 mod holds;
 mod kept;
+mod namespaces;
 mod nodes;
 mod pods;
 mod promises;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::event::{Claim, Class, Event, Network, Node, ObjectName, Pod, Volume};
+use crate::event::{Claim, Class, Event, Namespace, Network, Node, ObjectName, Pod, Volume};
 use crate::fit::Offer;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
@@ -47,6 +48,7 @@ pub struct Index {
     /// Volumes that say they are this claim's; the claim says which one a moment later.
     claimed: BTreeMap<ObjectName, BTreeSet<Arc<str>>>,
     claims: BTreeMap<ObjectName, Claim>,
+    namespaces: BTreeMap<Arc<str>, Namespace>,
     classes: BTreeMap<Arc<str>, Class>,
     networks: BTreeMap<ObjectName, Network>,
     machines: BTreeMap<VmName, Box<Guest>>,
@@ -114,6 +116,7 @@ impl Index {
                 }
                 self.claim_is(&name, claim);
             }
+            Event::Namespace(name, namespace) => self.namespace_is(&name, namespace),
             Event::Class(name, class) => self.class_is(&name, class),
             Event::Network(name, network) => self.network_is(&name, network),
             Event::Machine(name, guest) => self.guest_is(&name, guest, |index| &mut index.machines),

@@ -4,6 +4,7 @@
 //! (`reinvocationPolicy: IfNeeded`), and so does `kubectl apply` of an unchanged manifest.
 
 mod addresses;
+mod berth;
 mod cloud_init;
 mod cmk_cores;
 mod daemon_sets;
@@ -15,6 +16,7 @@ mod networks;
 mod opt_out;
 mod pods;
 mod record;
+mod resources;
 mod restore;
 mod scheduler;
 mod ssh_keys;

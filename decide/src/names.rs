@@ -10,7 +10,8 @@ pub const POLICY_KIND: &str = "Policy";
 pub const INJECT_LABEL: &str = "vmberth.io/inject";
 /// Annotation of a VM, its template or an instance: the profile that it wants. Written by users; read by
 /// [`crate::wish`]. On a DataVolume or claim: that of the VM that will come; CDI copies it from the one to the other
-/// (CDI 1.65, pkg/controller/datavolume/controller-base.go); read by [`crate::whose`].
+/// (CDI 1.65, pkg/controller/datavolume/controller-base.go); read by [`crate::whose`]. On a namespace: the same of all its disks that
+/// say nothing themselves.
 pub const PROFILE_ANNOTATION: &str = "vmberth.io/profile";
 /// Annotation of a VM, its template or an instance: pages behind its memory. Written by users; read as above.
 pub const HUGEPAGES_ANNOTATION: &str = "vmberth.io/hugepages";
@@ -28,6 +29,9 @@ pub const WISHES: [&str; 5] = [
     ADDRESSES_ANNOTATION,
     SSH_KEYS_ANNOTATION,
 ];
+/// Resource that no node has: pods that request it are the ones of which the cluster's own scheduler asks the extender. Written by
+/// [`crate::mutate`]; read by kube-scheduler (its `managedResources`; Kubernetes 1.35, pkg/scheduler/extender.go, `IsInterested`).
+pub const BERTH_RESOURCE: &str = "vmberth.io/berth";
 /// Prefix of every label and annotation of ours.
 pub const OWN_PREFIX: &str = "vmberth.io/";
 /// Annotation that says what was changed and why. Written by [`crate::mutate`]; read by people and by the

@@ -47,6 +47,8 @@ pub struct Policy {
     pub daemon_sets: BTreeSet<(String, String)>,
     /// Who places VMs and the pods of CDI that fill managed volumes; `None` leaves them as they are.
     pub scheduler_name: Option<String>,
+    /// Whether pods that the cluster's own scheduler places request the resource by which it asks the extender about them.
+    pub request_berth: bool,
     /// The profile that a disk stands for whose VM does not exist yet and that names none itself.
     pub disk_profile: Option<String>,
     /// Seconds for which the rest of a VM's demand is held where its disks lie.
@@ -195,6 +197,7 @@ impl Default for Policy {
             profiles: Vec::new(),
             daemon_sets: BTreeSet::new(),
             scheduler_name: None,
+            request_berth: false,
             disk_profile: None,
             hold_seconds: HOLD_SECONDS,
             plain_passwords: PlainPasswords::default(),

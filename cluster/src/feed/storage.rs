@@ -1,10 +1,12 @@
-//! What is kept of volumes, claims and classes.
+//! What is kept of volumes, claims, classes, and of namespaces that say what their disks stand for.
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1 as core;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use vmberth_decide::event::{Claim, Class, Volume};
+use kube::core::PartialObjectMeta;
+use vmberth_decide::event::{Claim, Class, Namespace, Volume};
 use vmberth_decide::fit::volumes::{AccessModes, VolumeMode};
 use vmberth_decide::names;
 use vmberth_decide::profile::{LabelOperator, Requirement, Selector};
@@ -78,6 +80,14 @@ fn needs_scratch(claim: &objects::PersistentVolumeClaim) -> bool {
         || annotation(names::CONTENT_TYPE_ANNOTATION) == Some("archive")
         || annotation(names::REQUIRES_SCRATCH_ANNOTATION) == Some("true");
     wanted && !filled
+}
+
+/// Only of one that names a profile for its disks.
+pub(super) fn namespace(namespace: &PartialObjectMeta<core::Namespace>) -> Option<Namespace> {
+    let profile = namespace.annotations().get(names::PROFILE_ANNOTATION)?;
+    Some(Namespace {
+        profile: profile.trim().into(),
+    })
 }
 
 /// CDI takes the disk's own class otherwise (facts: kubevirt-cdi 4).

@@ -146,6 +146,21 @@ fn scratch(#[case] annotations: Value, #[case] expected: bool) {
     assert_eq!((claim.bytes, claim.volume), (15 << 30, None));
 }
 
+#[rstest]
+#[case::named(json!({"vmberth.io/profile": " fast "}), Some("fast"))]
+#[case::others(json!({"example.org/profile": "fast"}), None)]
+#[case::none(Value::Null, None)]
+fn only_namespaces_that_name_a_profile_are_kept(
+    #[case] annotations: Value,
+    #[case] expected: Option<&str>,
+) {
+    let kept = storage::namespace(&read(json!({
+        "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+        "metadata": {"name": "edge", "annotations": annotations},
+    })));
+    assert_eq!(kept.map(|it| it.profile).as_deref(), expected);
+}
+
 #[test]
 fn scratch_class_is_what_cdi_says_it_is() {
     let config = |status: Value| {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Index, join, leave, replace};
-use crate::demand::{Needs, Unclear};
 use crate::event::{Network, ObjectName};
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
@@ -78,20 +77,6 @@ impl Index {
     fn mentions(&self, vm: &VmName) -> BTreeSet<ObjectName> {
         let guests = [self.machines.get(vm), self.instances.get(vm)];
         claims(vm, guests.into_iter().flatten().map(Box::as_ref))
-    }
-
-    /// What the VM will need that a disk without one stands for, as its claim or the policy says.
-    ///
-    /// # Errors
-    /// If there is no such profile.
-    pub(crate) fn needs_of_disk(&self, claim: &ObjectName) -> Result<Needs, Unclear> {
-        let own = self.claims.get(claim).and_then(|it| it.profile.as_deref());
-        let Some(name) = own.or(self.policy.disk_profile.as_deref()) else {
-            return Ok(Needs::default());
-        };
-        let profile = self.policy.profile(name);
-        let profile = profile.ok_or_else(|| Unclear::Profile(name.to_owned()))?;
-        Ok(Needs::of_profile(profile, &self.policy, &claim.0))
     }
 
     /// The VM that a claim is a disk of: of several, one that wants to run.

@@ -4,7 +4,7 @@ use crate::edit::Token;
 use crate::subject::PodRole;
 use crate::view::Pod;
 
-use super::{Context, Mutation, scheduler, tolerations, vf_resources};
+use super::{Context, Mutation, berth, scheduler, tolerations, vf_resources};
 
 /// What a pod is for.
 pub(super) fn role(pod: &Pod<'_>) -> PodRole {
@@ -29,5 +29,6 @@ pub(super) fn decide(pod: &Pod<'_>, context: Context<'_>) -> Mutation {
     } else if role.works_on_claim() {
         scheduler::of_claim_worker(pod, context, &mut out);
     }
+    berth::inject(pod, role, context, &mut out);
     out
 }

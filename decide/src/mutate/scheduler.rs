@@ -27,14 +27,28 @@ pub(super) fn of_guest(change: Change<'_>, context: Context<'_>, out: &mut Mutat
 /// On a pod of CDI whose claim is of a managed class. The API server has filled in the cluster's default by now, so
 /// that name counts as none.
 pub(super) fn of_claim_worker(pod: &Pod<'_>, context: Context<'_>, out: &mut Mutation) {
-    let name = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.scheduler_name.as_deref());
-    let set_by_user = !matches!(name, None | Some("" | names::DEFAULT_SCHEDULER));
+    let set_by_user = !matches!(name_of(pod), None | Some("" | names::DEFAULT_SCHEDULER));
     if set_by_user || context.policy.scheduler_name.is_none() {
         return;
     }
+    match works_on_managed(pod, context) {
+        Ok(true) => {
+            let path = ["spec", "schedulerName"].map(Token::Borrowed).to_vec();
+            out.edits.extend(edit(path, context.policy));
+        }
+        Ok(false) => {}
+        Err(unknown) => out.notes.push(unknown),
+    }
+}
+
+/// Who places the pod, as it says by now.
+pub(super) fn name_of<'p>(pod: &'p Pod<'_>) -> Option<&'p str> {
+    let spec = pod.spec.as_ref();
+    spec.and_then(|spec| spec.scheduler_name.as_deref())
+}
+
+/// Whether the claim that owns the pod is of a managed class, or that nobody knows.
+pub(super) fn works_on_managed(pod: &Pod<'_>, context: Context<'_>) -> Result<bool, Note> {
     let owner = pod.metadata.as_ref().and_then(Metadata::controller);
     let claim = owner
         .filter(|owner| {
@@ -48,14 +62,10 @@ pub(super) fn of_claim_worker(pod: &Pod<'_>, context: Context<'_>, out: &mut Mut
             .class_of_claim(context.namespace, claim)
     });
     match known {
-        Some(ClaimKnown::Class(class)) if context.policy.managed(class).is_some() => {
-            let path = ["spec", "schedulerName"].map(Token::Borrowed).to_vec();
-            out.edits.extend(edit(path, context.policy));
-        }
-        Some(ClaimKnown::Class(_)) => {}
+        Some(ClaimKnown::Class(class)) => Ok(context.policy.managed(class).is_some()),
         Some(ClaimKnown::Missing | ClaimKnown::Unwatched) | None => {
             let claim = claim.unwrap_or("no claim owns the pod").to_owned();
-            out.notes.push(Note::ClaimUnknown { claim });
+            Err(Note::ClaimUnknown { claim })
         }
     }
 }

@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use crate::edit::{Edit, Token, Why};
+use crate::edit::Why;
 use crate::names;
 use crate::surroundings::{NetworkKnown, NetworkName};
-use crate::view::{Amounts, Container, Pod, Resources};
+use crate::view::Pod;
 
+use super::resources::{Lists, of_container};
 use super::{Context, Mutation, Note};
 
 /// Adds what is missing. If one network is not known, nothing is: a pod with half of its functions would start.
@@ -66,7 +66,7 @@ pub(super) fn inject(pod: &Pod<'_>, context: Context<'_>, out: &mut Mutation) {
             .enumerate()
             .filter(move |(other, _)| *other != at)
     };
-    let mut lists = Lists::of(compute.resources.as_ref());
+    let mut lists = Lists::of(at, compute, &out.edits);
     for (resource, wanted) in wanted {
         let elsewhere: u64 = others()
             .map(|(_, container)| of_container(container, resource))
@@ -74,84 +74,8 @@ pub(super) fn inject(pod: &Pod<'_>, context: Context<'_>, out: &mut Mutation) {
         let own = of_container(compute, resource);
         let count = own.max(wanted.saturating_sub(elsewhere));
         if count > 0 {
-            out.edits.extend(lists.set(at, compute, resource, count));
+            out.edits.extend(lists.set(resource, count, &Why::Networks));
         }
-    }
-}
-
-/// How many of a resource a container asks for; a number that is none counts as nothing.
-fn of_container(container: &Container<'_>, resource: &str) -> u64 {
-    let Some(resources) = &container.resources else {
-        return 0;
-    };
-    let count = |amounts: &Option<Amounts<'_>>| number(amounts.as_ref(), resource).unwrap_or(0);
-    count(&resources.requests).max(count(&resources.limits))
-}
-
-fn number(amounts: Option<&Amounts<'_>>, resource: &str) -> Option<u64> {
-    amounts?.get(resource)?.parse().ok()
-}
-
-/// Which maps the container has, or got by an earlier edit.
-struct Lists {
-    resources: bool,
-    requests: bool,
-    limits: bool,
-}
-
-impl Lists {
-    fn of(resources: Option<&Resources<'_>>) -> Self {
-        Self {
-            resources: resources.is_some(),
-            requests: resources.is_some_and(|resources| resources.requests.is_some()),
-            limits: resources.is_some_and(|resources| resources.limits.is_some()),
-        }
-    }
-
-    /// Edits until requests and limits both say `count`.
-    fn set(
-        &mut self,
-        at: usize,
-        container: &Container<'_>,
-        resource: &str,
-        count: u64,
-    ) -> Vec<Edit> {
-        let own = container.resources.as_ref();
-        let requests = own.and_then(|own| own.requests.as_ref());
-        let limits = own.and_then(|own| own.limits.as_ref());
-        let mut edits = Vec::new();
-        let text = Value::from(count.to_string());
-        for (list, amounts) in [("requests", requests), ("limits", limits)] {
-            if number(amounts, resource) == Some(count) {
-                continue;
-            }
-            let exists = match list {
-                "requests" => &mut self.requests,
-                _ => &mut self.limits,
-            };
-            let mut path = ["spec", "containers"].map(Token::Borrowed).to_vec();
-            path.push(Token::Owned(at.to_string()));
-            path.push(Token::Borrowed("resources"));
-            let value = match (self.resources, *exists) {
-                (false, _) => json!({ list: { resource: text.clone() } }),
-                (true, false) => json!({ resource: text.clone() }),
-                (true, true) => text.clone(),
-            };
-            if self.resources {
-                path.push(Token::Borrowed(list));
-                if *exists {
-                    path.push(Token::Owned(resource.to_owned()));
-                }
-            }
-            (self.resources, *exists) = (true, true);
-            edits.push(Edit {
-                path,
-                value,
-                what: format!("{count} {resource}"),
-                why: Why::Networks,
-            });
-        }
-        edits
     }
 }
 

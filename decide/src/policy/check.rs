@@ -67,6 +67,7 @@ impl TryFrom<PolicyFile> for Policy {
             profiles,
             daemon_sets: daemon_sets.into_iter().collect(),
             scheduler_name: scheduler(file.scheduler_name)?,
+            request_berth: file.request_berth.unwrap_or_default(),
             disk_profile,
             hold_seconds: hold_seconds(file.hold_seconds)?.unwrap_or(default.hold_seconds),
             plain_passwords: file.plain_passwords.unwrap_or_default(),

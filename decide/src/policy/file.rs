@@ -46,6 +46,9 @@ pub(super) struct PolicyFile {
     /// Who places VMs and the pods that fill managed volumes; empty leaves them as they are.
     #[cfg_attr(test, schemars(regex(pattern = schema::maybe(&schema::subdomain()))))]
     pub(super) scheduler_name: Option<String>,
+    /// Pods of VMs, and those that fill managed volumes, request one vmberth.io/berth, by which the cluster's own scheduler
+    /// asks the extender about them; left out: with scheduler.mode cluster.
+    pub(super) request_berth: Option<bool>,
     /// The profile that a disk stands for whose VM does not exist yet and that names none itself; empty: none.
     #[cfg_attr(test, schemars(regex(pattern = schema::maybe(schema::LABEL))))]
     pub(super) disk_profile: Option<String>,

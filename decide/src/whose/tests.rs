@@ -1,3 +1,5 @@
+mod profiles;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -27,6 +27,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             ("podInterface", one_of(&["bridge", "masquerade"])),
             ("daemonSets", only(json!(["edge/sriov-device-plugin"]))),
             ("schedulerName", one_of(&["", "vmberth-scheduler"])),
+            ("requestBerth", any::<bool>().prop_map(Value::from).boxed()),
             ("plainPasswords", one_of(&["ignore", "warn", "deny"])),
         ],
     );

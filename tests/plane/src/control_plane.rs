@@ -1,5 +1,6 @@
 //! The control plane: what runs on its machine, with which flags and why.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -47,6 +48,11 @@ pub fn start(layout: &Layout, machine: &Machine, simulated_nodes: u16) -> Result
         },
     )?;
     machine.run(&controller_manager(layout, simulated_nodes))?;
+    let config = layout.pki().join("kube-scheduler.kubeconfig");
+    layout::write(
+        &scheduler_config(layout),
+        SCHEDULER_CONFIG.replace("KUBECONFIG", &config.display().to_string()),
+    )?;
     machine.run(&scheduler(layout))
 }
 
@@ -179,12 +185,24 @@ fn controller_manager(layout: &Layout, simulated_nodes: u16) -> Part {
     )
 }
 
+/// A file and no flags: a story changes it as an operator does, has the part start again, and puts it back.
+const SCHEDULER_CONFIG: &str = "\
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection:
+  kubeconfig: KUBECONFIG
+leaderElection:
+  leaderElect: false
+";
+
+fn scheduler_config(layout: &Layout) -> PathBuf {
+    layout.pki().join("kube-scheduler.yaml")
+}
+
 fn scheduler(layout: &Layout) -> Part {
-    let config = layout.pki().join("kube-scheduler.kubeconfig");
     let args = [
         "kube-scheduler".to_owned(),
-        format!("--kubeconfig={}", config.display()),
-        "--leader-elect=false".to_owned(),
+        format!("--config={}", scheduler_config(layout).display()),
         "--bind-address=127.0.0.1".to_owned(),
     ];
     Part::new("kube-scheduler", &layout.bin("control-plane"), args)

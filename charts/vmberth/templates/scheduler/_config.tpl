@@ -1,24 +1,30 @@
 {{- /*
-The scheduler of VMs: kube-scheduler itself, with the extender beside it. Deployment, configuration and rights
-stand beside this file; who gets its name is the policy's schedulerName (../webhook/policy.yaml).
+The scheduler of VMs: kube-scheduler itself, with the extender beside it; or the extender alone, for the cluster's own
+kube-scheduler (_cluster.tpl). Deployment, configuration and rights stand beside this file; who gets its name is the policy's
+schedulerName (../webhook/policy.yaml).
 */ -}}
 {{- define "vmberth.scheduler" -}}{{ include "vmberth.fullname" . }}-scheduler{{- end -}}
 
-{{- /* Whether it is deployed. Empty means no. In YAML a bare `off` is false. */ -}}
+{{- /* Whether a kube-scheduler of ours is deployed. Empty means no. In YAML a bare `off` is false. */ -}}
 {{- define "vmberth.scheduler.own" -}}
 {{- if eq (toString .Values.scheduler.mode) "own" -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Whether the extender is deployed, with a kube-scheduler or alone. Empty means no. */ -}}
+{{- define "vmberth.scheduler.extends" -}}
+{{- if has (toString .Values.scheduler.mode) (list "own" "cluster") -}}true{{- end -}}
 {{- end -}}
 
 {{- /* What values.schema.json cannot tell of values.scheduler. */ -}}
 {{- define "vmberth.scheduler.check" -}}
 {{- $scheduler := .Values.scheduler -}}
-{{- if eq (toString $scheduler.mode) "cluster" -}}
-{{- fail "scheduler.mode: found \"cluster\", expected own or \"off\": the extender can't be called by the cluster's own kube-scheduler yet" -}}
+{{- if and (include "vmberth.scheduler.extends" .) (not .Values.exporter.enabled) -}}
+{{- fail (printf "scheduler.mode: found %q while exporter.enabled is false: without inventories nothing can be said of a node; set scheduler.mode=off, or exporter.enabled=true" $scheduler.mode) -}}
+{{- end -}}
+{{- if and .Values.policy.requestBerth (not (include "vmberth.scheduler.cluster" .)) -}}
+{{- fail (printf "policy.requestBerth: found true while scheduler.mode is %q, expected cluster there: no scheduler would know what it means, and VMs would stay Pending" (toString $scheduler.mode)) -}}
 {{- end -}}
 {{- if include "vmberth.scheduler.own" . -}}
-{{- if not .Values.exporter.enabled -}}
-{{- fail "scheduler.mode: found \"own\" while exporter.enabled is false: without inventories nothing can be said of a node; set scheduler.mode=off, or exporter.enabled=true" -}}
-{{- end -}}
 {{- if eq $scheduler.name "default-scheduler" -}}
 {{- fail "scheduler.name: found \"default-scheduler\", expected a name of its own: the cluster's scheduler has that one, and two of a name would place the same pods" -}}
 {{- end -}}

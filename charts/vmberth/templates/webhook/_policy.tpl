@@ -76,9 +76,9 @@ is written.
 {{- end -}}
 
 {{- /* Whether the webhook has to know the class of every claim: it then names a scheduler for CDI's
-       pods that fill managed volumes. Empty means no. */ -}}
+       pods that fill managed volumes, or has the cluster's own ask about them. Empty means no. */ -}}
 {{- define "vmberth.watchesClaims" -}}
-{{- if and (include "vmberth.schedulerName" .) .Values.policy.storageClasses -}}true{{- end -}}
+{{- if and (or (include "vmberth.schedulerName" .) (eq (include "vmberth.requestBerth" .) "true")) .Values.policy.storageClasses -}}true{{- end -}}
 {{- end -}}
 
 {{- define "vmberth.policyConfigMap" -}}{{ include "vmberth.fullname" . }}-policy{{- end -}}

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Claim, Class, Network, Pod};
+use crate::event::{Claim, Class, Namespace, Network, Pod};
 use crate::fit::counted::Counted;
 use crate::guest::Guest;
 use crate::policy::Policy;
@@ -36,7 +36,7 @@ fn events() -> impl Strategy<Value = Event> {
     let number = 0..3_usize;
     let state = prop::sample::select(VolumeState::ALL.to_vec());
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (0..12_u8, number.clone(), number, flags, state).prop_map(
+    (0..13_u8, number.clone(), number, flags, state).prop_map(
         |(kind, number, other, (there, one, two), state)| {
             let node_name: Arc<str> = format!("n{number}").into();
             let hostname = format!("h{other}");
@@ -107,6 +107,10 @@ fn events() -> impl Strategy<Value = Event> {
                     };
                     Event::Policy(Arc::new(policy))
                 }
+                11 => {
+                    let profile = format!("profile{other}").into();
+                    Event::Namespace(NAMESPACE.into(), there.then_some(Namespace { profile }))
+                }
                 _ => Event::Time([50, 150, 2_000][number]),
             }
         },
@@ -125,6 +129,7 @@ fn key(event: &Event) -> (u8, Arc<str>) {
         Event::Instance(name, _) => (7, Arc::clone(&name.1)),
         Event::Pod(name, _) => (8, Arc::clone(&name.1)),
         Event::ScratchClass(_) => (11, "".into()),
+        Event::Namespace(name, _) => (12, Arc::clone(name)),
         Event::Policy(_) => (10, "".into()),
         // Every one counts: time never goes back.
         Event::Time(now) => (9, now.to_string().into()),

@@ -82,20 +82,7 @@ fn a_disk_that_comes_first_is_where_its_vm_can_run() -> Result<()> {
         let launcher = placed(scene, "placed").await?;
         ensure!(node_of(&launcher) == WITH, "{}", seen::line(&launcher));
         assert_scheduler(&launcher, SCHEDULER)?;
-        let name = seen::name(&launcher);
-        let held = wait::until(
-            "the kubelet to hand out a function",
-            Duration::from_secs(60),
-            async || {
-                let answer = pod_resources(WITH).await?;
-                let held = devices_of(&answer, &scene.namespace, name, FUNCTION);
-                Ok(wait::Look::of(
-                    (!held.is_empty()).then(|| held.clone()),
-                    || answer.to_string(),
-                ))
-            },
-        )
-        .await?;
+        let held = handed_out(scene, &launcher).await?;
         let pages = &launcher["spec"]["containers"][0]["resources"]["limits"]["hugepages-2Mi"];
         ensure!(
             !text(pages).is_empty(),
@@ -134,10 +121,24 @@ fn vms_run_by_our_scheduler_and_other_pods_by_the_clusters() -> Result<()> {
 }
 
 /// A pod that asks for most of what is left of the node's processors.
-async fn keep_busy(scene: &Scene, node: &str) -> Result<()> {
+pub(crate) async fn keep_busy(scene: &Scene, node: &str) -> Result<()> {
     let mut pod = pod_on("busy", node);
     pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": BUSY}});
     scene.run_pod(&pod).await.map(drop)
+}
+
+/// Waits until the kubelet has taken the pod and given functions to it, and returns which.
+pub(crate) async fn handed_out(scene: &Scene, launcher: &Value) -> Result<Vec<String>> {
+    let what = "the kubelet to hand out a function";
+    wait::until(what, Duration::from_secs(60), async || {
+        let answer = pod_resources(WITH).await?;
+        let held = devices_of(&answer, &scene.namespace, seen::name(launcher), FUNCTION);
+        Ok(wait::Look::of(
+            (!held.is_empty()).then(|| held.clone()),
+            || answer.to_string(),
+        ))
+    })
+    .await
 }
 
 /// Waits until the VM's launcher has a node.
