@@ -110,7 +110,7 @@ async fn what_was_answered_is_promised_until_it_is_seen() {
         filter("vm1", &["edge-1", "edge-2"]).await,
         json!(["edge-1"])
     );
-    let later = Event::Time(60);
+    let later = Event::Time(120);
     extender.index.write().unwrap().apply(later);
     assert_eq!(filter("vm2", &["edge-1"]).await, json!(["edge-1"]));
 }

@@ -1,8 +1,9 @@
 //! What is promised to pods that were answered, and whose place nobody has seen yet.
 //!
-//! kube-scheduler places the next pod at once and tells the API server later: while it binds volumes, seconds later. Of
-//! the pod in hand it remembers volumes and resources by itself; what the VM's later pods will need only we know. So each
-//! answer is remembered until its end is seen. It is the only thing here that does not follow from the objects: a restart
+//! kube-scheduler places the next pod at once and tells the API server later: while it binds volumes, up to half a minute
+//! later on a busy machine. What the VM's later pods will need it does not know at all; of the pod in hand it remembers
+//! volumes and resources by itself, but not what is held for others beside them. So each answer is remembered until its end
+//! is seen. It is the only thing here that does not follow from the objects: a restart
 //! forgets it, and for a moment two VMs may be sent to where one of them has to wait (docs/adr/0009).
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,12 +14,12 @@ use foldhash::fast::RandomState;
 use super::Index;
 use super::kept::Kept;
 use crate::event::{ObjectName, Pod};
-use crate::fit::counted::{Counted, VmName, When};
+use crate::fit::counted::{Counted, VmName};
 use crate::fit::volumes::ClaimDemand;
 use crate::fit::{Demand, Offer};
 
-/// Seconds until who was answered is placed, or nominated while its volumes are bound.
-const ANSWERED: u64 = 10;
+/// Seconds until who was answered is placed, or nominated while its volumes are bound; fifteen were seen.
+const ANSWERED: u64 = 60;
 /// Seconds that kube-scheduler waits for volumes (`bindTimeoutSeconds`, its default).
 const NOMINATED: u64 = 600;
 /// Seconds by which the watch of claims may be behind that of pods.
@@ -40,8 +41,7 @@ pub struct Promise {
 pub(super) type Promises = BTreeMap<ObjectName, Promise>;
 
 impl Index {
-    /// What an answer promises: all that the demand needs, on the nodes with the best score. `None` of what kube-scheduler
-    /// remembers by itself: what the pod in hand asks for.
+    /// What an answer promises: all that the demand needs, on the nodes with the best score.
     #[must_use]
     pub fn promise_of(
         &self,
@@ -49,8 +49,7 @@ impl Index {
         demand: &Demand,
         scores: &[(&str, u64)],
     ) -> Option<Promise> {
-        let is_later = |(_, when): &(u64, When)| *when == When::Later;
-        if demand.claims.is_empty() && !demand.counted.values().any(is_later) {
+        if demand.is_nothing_of_stock() {
             return None;
         }
         let best = scores.iter().map(|(_, score)| *score).max()?;

@@ -121,13 +121,13 @@ fn a_function_that_is_promised_is_not_free() {
     };
     let words: Vec<String> = misfits.iter().map(Misfit::to_string).collect();
     assert!(
-        words[0].contains("1 held for edge/vm until 00:16:50 UTC"),
+        words[0].contains("1 held for edge/vm until 00:17:40 UTC"),
         "{words:?}"
     );
 }
 
 #[rstest]
-#[case::nobody_placed_it(vec![Event::Time(NOW + 10)])]
+#[case::nobody_placed_it(vec![Event::Time(NOW + 60)])]
 #[case::its_volumes_were_never_bound(vec![pod(None, Some("edge1")), Event::Time(NOW + 600)])]
 #[case::it_was_deleted(vec![pod(None, None), Event::Pod(name("first"), None)])]
 #[case::it_is_there(vec![pod(Some("edge1"), None), Event::Time(NOW + 5)])]
@@ -153,14 +153,37 @@ fn no_node_no_promise() {
     assert_eq!(index.promises(), 0);
 }
 
-/// kube-scheduler counts by itself what the pod in hand asks for.
+/// kube-scheduler counts by itself what the pod in hand asks for, and knows of no hold: with both, the node would be full.
 #[test]
-fn what_the_pod_has_itself_needs_no_promise() {
+fn what_the_pod_has_itself_is_promised_until_it_is_seen() {
     let mut index = known();
     let mut now = demand("vm");
     now.claims.clear();
     now.counted = [(Counted::Vfs(POOL.into()), (1, When::Now))].into();
+    let mut other = now.clone();
+    other.vm = Some(name("other"));
     answer(&mut index, "first", &now, &["edge1"]);
+    assert_eq!(place(&index, &other, ["edge1"]).fits, []);
+
+    let placed = Pod {
+        node: Some("edge1".into()),
+        vm: Some("vm".into()),
+        ..Pod::default()
+    };
+    let asks = vec![(Counted::Vfs(POOL.into()), 1)];
+    let placed = Pod {
+        requests: asks,
+        ..placed
+    };
+    index.apply(Event::Pod(name("first"), Some(placed)));
+    // The agent counted four that pods have: this one is among them from now on.
+    assert_eq!(place(&index, &other, ["edge1"]).fits.len(), 1);
+}
+
+#[test]
+fn who_needs_nothing_is_promised_nothing() {
+    let mut index = known();
+    answer(&mut index, "first", &Demand::default(), &["edge1"]);
     assert_eq!(index.promises(), 0);
 }
 
