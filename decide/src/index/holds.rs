@@ -128,8 +128,7 @@ impl Index {
         if until <= self.now {
             return None;
         }
-        let amounts = guest.needs.amounts(self, When::Later).unwrap_or_default();
-        let mut counted: BTreeMap<Counted, u64> = amounts
+        let mut counted: BTreeMap<Counted, u64> = (guest.needs.known(self, When::Later))
             .into_iter()
             .map(|(of, (amount, _))| (of, amount))
             .collect();
@@ -143,7 +142,7 @@ impl Index {
         }
         counted.retain(|_, amount| *amount > 0);
         let mut claims = self.open_claims(vm);
-        claims.extend(self.scratch_of(vm));
+        claims.extend(self.scratch_of(vm, false));
         if counted.is_empty() && claims.is_empty() {
             return None;
         }
