@@ -208,17 +208,19 @@ fn waste_of(demand: &Demand, offer: &Offer) -> Result<u64, VolumeMisfit> {
             _ => {}
         }
     }
-    let held = others().flat_map(|(vm, claims)| claims.iter().map(move |it| it.of_vm(vm)));
-    let rest: Vec<ClaimDemand> = later.iter().cloned().chain(held).collect();
-    let spoilt = match worst_waste(own, &rest, later.len(), volumes) {
-        Ok(waste) => return Ok(waste),
-        Err(misfit) => misfit,
-    };
+    let held = others().flat_map(|(_, claims)| claims);
+    let rest: Vec<ClaimDemand> = later.iter().chain(held).cloned().collect();
+    if let Ok(waste) = worst_waste(own, &rest, later.len(), volumes) {
+        return Ok(waste);
+    }
     // What no choice would cure is told first.
     matched(&demand.claims)?;
-    let all: Vec<ClaimDemand> = own.iter().cloned().chain(rest).collect();
+    let all: Vec<ClaimDemand> = own.iter().chain(&rest).cloned().collect();
     if matched(&all).is_ok() {
-        return Err(spoilt);
+        // In words, each claim is somebody's.
+        let held = others().flat_map(|(vm, claims)| claims.iter().map(|it| it.of_vm(vm)));
+        let rest: Vec<ClaimDemand> = later.iter().cloned().chain(held).collect();
+        return worst_waste(own, &rest, later.len(), volumes);
     }
     Err(VolumeMisfit::Held {
         class: demand.claims.first().map_or("", |it| &it.class).to_owned(),
