@@ -101,3 +101,12 @@ if [ "$(count "$volumes" 'kind: ValidatingAdmissionPolicy')" = 4 ] &&
 fi
 lacks minimal 'vmberth-exporter'
 lacks minimal 'CustomResourceDefinition'
+
+# The policy knows which classes keep scratch space: each disk of a VM then takes one of its own.
+"$helm" template vmberth vmberth --namespace edge-ns --kube-version 1.33.0 \
+    --set-json 'exporter.volumes=[{"directory":"/a/","prefix":"vol","max":3,"storageClass":"kept","capacity":"15Gi"}]' \
+    --set-json 'policy.storageClasses=[{"name":"kept","bindingMode":"Immediate"},{"name":"other","bindingMode":"Immediate"}]' >"$out/scratch"
+if [ "$(count scratch 'scratchReclaim: retain')" = 1 ]; then ok; else bad "scratch: scratchReclaim of the policy's classes"; fi
+only everything ConfigMap webhook
+has everything.ConfigMap.webhook 'bindingMode'
+lacks everything.ConfigMap.webhook 'scratchReclaim'

@@ -41,6 +41,7 @@ class 0.filesystemOverhead '{"name":"a","bindingMode":"Immediate","filesystemOve
 class 0.filesystemOverhead '{"name":"a","bindingMode":"Immediate","filesystemOverhead":"6%"}'
 class 0.fitOverhead '{"name":"a","bindingMode":"Immediate","fitOverhead":"no"}'
 class 0.requireScratch '{"name":"a","bindingMode":"Immediate","requireScratch":1}'
+class 0.scratchReclaim '{"name":"a","bindingMode":"Immediate","scratchReclaim":"keep"}'
 class 1.name '{"name":"a","bindingMode":"Immediate"},{"name":"a","bindingMode":"Immediate"}'
 class 1.default '{"name":"a","bindingMode":"Immediate","default":true},{"name":"b","bindingMode":"Immediate","default":true}'
 profile() { path=$1; shift; refused "policy.profiles.$path" --set-json "policy.profiles=[$*]"; }

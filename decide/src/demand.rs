@@ -100,16 +100,24 @@ impl Needs {
     /// # Errors
     /// If one of its networks is not known.
     pub fn amounts(&self, surroundings: &dyn Surroundings, when: When) -> Result<Amounts, Unclear> {
-        let mut amounts: BTreeMap<Counted, u64> = BTreeMap::new();
         for network in &self.networks {
             match network.known(surroundings) {
-                NetworkKnown::Resource(resource) => {
-                    let count = amounts.entry(Counted::Vfs(resource.into())).or_default();
-                    *count = count.saturating_add(1);
-                }
-                NetworkKnown::WithoutResource => {}
+                NetworkKnown::Resource(_) | NetworkKnown::WithoutResource => {}
                 NetworkKnown::Missing => return Err(Unclear::Network(network.to_string())),
                 NetworkKnown::Unwatched => return Err(Unclear::Networks),
+            }
+        }
+        Ok(self.known(surroundings, when))
+    }
+
+    /// The same without what nobody can say yet: functions of networks that are not known.
+    #[must_use]
+    pub fn known(&self, surroundings: &dyn Surroundings, when: When) -> Amounts {
+        let mut amounts: BTreeMap<Counted, u64> = BTreeMap::new();
+        for network in &self.networks {
+            if let NetworkKnown::Resource(resource) = network.known(surroundings) {
+                let count = amounts.entry(Counted::Vfs(resource.into())).or_default();
+                *count = count.saturating_add(1);
             }
         }
         for (resource, count) in &self.written {
@@ -122,11 +130,11 @@ impl Needs {
         if let Some((size, pages)) = self.pages {
             amounts.insert(Counted::Pages(size), pages);
         }
-        Ok(amounts
+        amounts
             .into_iter()
             .filter(|(_, amount)| *amount > 0)
             .map(|(of, amount)| (of, (amount, when)))
-            .collect())
+            .collect()
     }
 }
 

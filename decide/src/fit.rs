@@ -13,7 +13,8 @@ use std::fmt;
 use counted::{Amounts, Counted, NotEnough, Supply, VmName, When, enough};
 use ties::{Tie, Ties};
 use volumes::{
-    ClaimDemand, FileSystemOffer, FreeVolume, VolumeMisfit, least_waste_of_one, matching,
+    Chosen, ClaimDemand, FileSystemOffer, FreeVolume, VolumeMisfit, Volumes, least_waste_of_one,
+    matching, waste_of_one, worst_waste,
 };
 
 /// What a VM needs of one node.
@@ -24,6 +25,8 @@ pub struct Demand {
     /// Its claims that have no volume yet, those of later pods among them: a volume that is free now is the only one that is
     /// sure to be.
     pub claims: Vec<ClaimDemand>,
+    /// So many of them, the first ones, are the pod's own: kube-scheduler chooses their volumes by itself.
+    pub own: usize,
     /// What is counted: how much, and when.
     pub counted: Amounts,
     /// What ties it to certain nodes.
@@ -35,6 +38,8 @@ pub struct Demand {
 pub struct Offer {
     /// Free and healthy volumes.
     pub volumes: Vec<FreeVolume>,
+    /// Volumes that nobody has either and that can't be used. kube-scheduler takes them for free ones.
+    pub spoilt: Vec<FreeVolume>,
     /// The file systems behind them.
     pub file_systems: Vec<FileSystemOffer>,
     /// What is counted.
@@ -70,6 +75,8 @@ pub enum Lack {
     Tied(Tie),
     /// Volumes of this class.
     Volumes(String),
+    /// Volumes of this class are there, and kube-scheduler takes the wrong ones.
+    Choice(String),
     /// Bytes on disk.
     Space,
     /// Something that is counted.
@@ -110,6 +117,10 @@ impl Misfit {
             Self::Volumes(
                 VolumeMisfit::TooFew { class, .. } | VolumeMisfit::Held { class, .. },
             ) => Lack::Volumes(class.clone()),
+            Self::Volumes(
+                VolumeMisfit::Chosen(Chosen { class, .. })
+                | VolumeMisfit::TooManyWays { class, .. },
+            ) => Lack::Choice(class.clone()),
             Self::Volumes(VolumeMisfit::NoSpace { .. }) => Lack::Space,
             Self::NotEnough(NotEnough { of, when, .. }) => Lack::Counted(of.clone(), *when),
         }
@@ -119,11 +130,8 @@ impl Misfit {
     #[must_use]
     pub fn shortfall(&self) -> u64 {
         match self {
-            Self::Tied(_) | Self::Volumes(VolumeMisfit::Held { .. }) => 0,
-            Self::Volumes(VolumeMisfit::TooFew { claims, fit, .. }) => {
-                u64::try_from(claims.len().saturating_sub(*fit)).unwrap_or(u64::MAX)
-            }
-            Self::Volumes(VolumeMisfit::NoSpace { needs, free }) => needs.saturating_sub(*free),
+            Self::Tied(_) => 0,
+            Self::Volumes(misfit) => misfit.shortfall(),
             Self::NotEnough(misfit) => misfit.needs.saturating_sub(misfit.there()),
         }
     }
@@ -171,27 +179,49 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
 
 /// Finds volumes for the demand's claims so that those that are held for others have one, too; returns what they waste.
 fn waste_of(demand: &Demand, offer: &Offer) -> Result<u64, VolumeMisfit> {
-    let own = |claims: &[ClaimDemand]| matching(claims, &offer.volumes, &offer.file_systems);
+    let volumes = Volumes {
+        usable: &offer.volumes,
+        spoilt: &offer.spoilt,
+        file_systems: &offer.file_systems,
+    };
+    let matched = |claims: &[ClaimDemand]| matching(claims, volumes.usable, volumes.file_systems);
     let is_other = |vm: &&VmName| Some(*vm) != demand.vm.as_ref();
+    let others = || offer.held.iter().filter(|(vm, _)| is_other(vm));
+    let (own, later) = demand.claims.split_at(demand.own.min(demand.claims.len()));
     if demand.claims.is_empty() {
         return Ok(0);
     }
-    if !offer.held.keys().any(|vm| is_other(&vm)) {
+    if others().next().is_none() {
         // Nearly all VMs, on nearly all nodes.
-        if let [claim] = demand.claims.as_slice()
-            && let Some(waste) = least_waste_of_one(claim, &offer.volumes, &offer.file_systems)
-        {
-            return Ok(waste);
+        match demand.claims.as_slice() {
+            [claim] => {
+                let at_once = if own.is_empty() {
+                    least_waste_of_one(claim, volumes.usable, volumes.file_systems)
+                } else {
+                    waste_of_one(claim, volumes)
+                };
+                if let Some(waste) = at_once {
+                    return Ok(waste);
+                }
+            }
+            claims if own.is_empty() => return matched(claims).map(|found| found.waste),
+            _ => {}
         }
-        return own(&demand.claims).map(|matching| matching.waste);
     }
-    let others = || offer.held.iter().filter(|(vm, _)| is_other(vm));
     let held = others().flat_map(|(_, claims)| claims);
-    let all: Vec<ClaimDemand> = demand.claims.iter().chain(held).cloned().collect();
-    if let Ok(matching) = own(&all) {
-        return Ok(matching.waste_of(&demand.claims, &offer.volumes));
+    let rest: Vec<ClaimDemand> = later.iter().chain(held).cloned().collect();
+    if let Ok(waste) = worst_waste(own, &rest, later.len(), volumes) {
+        return Ok(waste);
     }
-    own(&demand.claims)?;
+    // What no choice would cure is told first.
+    matched(&demand.claims)?;
+    let all: Vec<ClaimDemand> = own.iter().chain(&rest).cloned().collect();
+    if matched(&all).is_ok() {
+        // In words, each claim is somebody's.
+        let held = others().flat_map(|(vm, claims)| claims.iter().map(|it| it.of_vm(vm)));
+        let rest: Vec<ClaimDemand> = later.iter().cloned().chain(held).collect();
+        return worst_waste(own, &rest, later.len(), volumes);
+    }
     Err(VolumeMisfit::Held {
         class: demand.claims.first().map_or("", |it| &it.class).to_owned(),
         count: demand.claims.len(),

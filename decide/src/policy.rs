@@ -93,6 +93,20 @@ pub struct ManagedClass {
     pub fit_overhead: bool,
     /// Whether CDI is told beforehand that an import over HTTP needs scratch space.
     pub require_scratch: bool,
+    /// What becomes of its volumes that were CDI's scratch space.
+    pub scratch_reclaim: ScratchReclaim,
+}
+
+/// What becomes of a volume that was CDI's scratch space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum ScratchReclaim {
+    /// It is offered again, to the next disk of the VM, too.
+    #[default]
+    Wipe,
+    /// It stays as it is: each disk takes another one.
+    Retain,
 }
 
 /// When claims of a class are bound; Kubernetes' `volumeBindingMode`.

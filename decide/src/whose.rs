@@ -53,11 +53,13 @@ fn launcher(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
     let Some(vm) = vm else {
         return claims_only(index, pod);
     };
-    let mut claims = index.open_claims(&vm);
-    add(&mut claims, open_claims_of_pod(index, pod)?);
-    claims.extend(index.scratch_of(&vm));
+    let mut claims = open_claims_of_pod(index, pod)?;
+    let own = claims.len();
+    add(&mut claims, index.open_claims(&vm));
+    add(&mut claims, index.scratch_of(&vm, false));
     Ok(Demand {
         claims,
+        own,
         counted: requests(index, pod),
         ties: Ties {
             disks: index.disks_of(&vm),
@@ -74,10 +76,12 @@ fn filler(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
         return claims_only(index, pod);
     };
     let mut claims = open_claims_of_pod(index, pod)?;
+    let own = claims.len();
     let Some(vm) = index.user_of(&claim).cloned() else {
         let needs = index.needs_of_disk(&claim)?;
         return Ok(Demand {
             claims,
+            own,
             counted: only_pools(index, needs.amounts(index, When::Later)?),
             ..Demand::default()
         });
@@ -86,14 +90,14 @@ fn filler(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
     let has_it = index.claims_of(&vm).contains(&claim);
     let runs_on = index.runs_on(&vm).filter(|_| has_it).cloned();
     let guest = index.guest(&vm).filter(|_| runs_on.is_none());
-    let has_scratch = names_of_claims(pod).any(|it| it.ends_with(names::SCRATCH_SUFFIX));
     if guest.is_some() {
         add(&mut claims, index.open_claims(&vm));
-        claims.extend(index.scratch_of(&vm).filter(|_| !has_scratch));
+        add(&mut claims, index.scratch_of(&vm, has_scratch(pod)));
     }
     let counted = guest.map(|guest| guest.needs.amounts(index, When::Later));
     Ok(Demand {
         claims,
+        own,
         counted: only_pools(index, counted.transpose()?.unwrap_or_default()),
         ties: Ties {
             disks: index.disks_of(&vm),
@@ -111,6 +115,7 @@ fn claims_only(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
     let mut vms = names.filter_map(|name| index.user_of(&name).cloned());
     Ok(Demand {
         vm: vms.next(),
+        own: claims.len(),
         claims,
         ..Demand::default()
     })
@@ -125,7 +130,7 @@ fn add(claims: &mut Vec<ClaimDemand>, more: Vec<ClaimDemand>) {
     }
 }
 
-/// Claims that the pod mounts and that have no volume.
+/// Claims that the pod mounts and that have no volume, in its order.
 fn open_claims_of_pod(index: &Index, pod: &Pod<'_>) -> Result<Vec<ClaimDemand>, Unclear> {
     let mut open = Vec::new();
     for name in names_of_claims(pod) {
@@ -138,6 +143,11 @@ fn open_claims_of_pod(index: &Index, pod: &Pod<'_>) -> Result<Vec<ClaimDemand>, 
         open.extend(index.demand(&name, claim));
     }
     Ok(open)
+}
+
+/// Scratch space is among its volumes.
+fn has_scratch(pod: &Pod<'_>) -> bool {
+    names_of_claims(pod).any(|it| it.ends_with(names::SCRATCH_SUFFIX))
 }
 
 fn names_of_claims<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = &'p str> {

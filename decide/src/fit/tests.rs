@@ -103,6 +103,49 @@ fn everything_that_is_missing_is_told() {
     );
 }
 
+/// A pod that has one disk, of a VM that will want another: the right volume is there, and the wrong one is taken.
+#[test]
+fn what_kube_scheduler_takes_by_itself_is_told_last() {
+    let later = ClaimDemand {
+        access: AccessModes::of(["ReadWriteMany"]),
+        ..claim(1, 8)
+    };
+    let mut demand = Demand {
+        vm: Some(vm("vm1")),
+        claims: vec![claim(0, 5), later.clone()],
+        own: 1,
+        ..Demand::default()
+    };
+    let mut node = offer(&[10, 20], [50, 50], vec![]);
+    node.volumes[0].access = AccessModes::of(["ReadWriteOnce", "ReadWriteMany"]);
+    let told = |demand: &Demand, node: &Offer| {
+        let misfits = fit(demand, node).unwrap_err();
+        (misfits[0].to_string(), misfits[0].lack())
+    };
+    let words = |name: &str| {
+        format!(
+            "kube-scheduler takes volume vol0 (10Gi) for disk-0; then needs 1 volume of class local-vd with 8Gi or more for {name}: 0 of 1 free ones fit"
+        )
+    };
+    let choice = Lack::Choice("local-vd".to_owned());
+    assert_eq!(told(&demand, &node), (words("disk-1"), choice.clone()));
+    // Of another VM whose disk lies here.
+    demand.claims.truncate(1);
+    node.held = [(vm("vm7"), vec![later])].into();
+    assert_eq!(
+        told(&demand, &node),
+        (words("disk-1 of default/vm7"), choice)
+    );
+    // Without the volume for it there is no other choice.
+    node.volumes.pop();
+    let held = "needs 1 volume of class local-vd: held for default/vm7";
+    assert_eq!(told(&demand, &node).0, held);
+    demand.own = 0;
+    assert_eq!(told(&demand, &node).0, held);
+    node.held.clear();
+    assert!(fit(&demand, &node).is_ok());
+}
+
 fn supplies() -> impl Strategy<Value = Supply> {
     (
         0..9_u64,
@@ -124,8 +167,10 @@ fn supplies() -> impl Strategy<Value = Supply> {
 fn demands() -> impl Strategy<Value = Demand> {
     let when = prop_oneof![Just(When::Now), Just(When::Later)];
     let counted = prop::collection::vec((0..2_usize, 0..6_u64, when), 0..3);
-    (prop::collection::vec(1..20_u64, 0..4), counted).prop_map(|(claims, counted)| Demand {
+    let claims = prop::collection::vec(1..20_u64, 0..4);
+    (claims, 0..3_usize, counted).prop_map(|(claims, own, counted)| Demand {
         vm: Some(vm("vm0")),
+        own,
         claims: claims
             .into_iter()
             .enumerate()
@@ -140,7 +185,7 @@ fn demands() -> impl Strategy<Value = Demand> {
 }
 
 proptest! {
-    /// A node that has more of anything is never worse.
+    /// A node that has more of anything is never worse; only of volumes kube-scheduler may choose a worse one.
     #[test]
     fn fit_is_monotone(
         demand in demands(),
@@ -159,7 +204,7 @@ proptest! {
         };
         let (volume, space, extra) = more;
         let before = fit(&demand, &offer(&volumes, disks, counted(0)));
-        let volumes = [volumes, vec![volume]].concat();
+        let volumes = if demand.own == 0 { [volumes, vec![volume]].concat() } else { volumes };
         let after = fit(&demand, &offer(&volumes, disks.map(|disk| disk + space), counted(extra)));
         if let Ok(before) = before {
             let after = after.unwrap();
@@ -191,6 +236,37 @@ proptest! {
                 };
                 prop_assert!(*needs == 0 || needs + taken <= supply.total);
             }
+        }
+    }
+
+    /// However it is found: at once for one claim, by one matching, or choice by choice.
+    #[test]
+    fn no_short_way_is_another_way(
+        demand in demands(),
+        volumes in prop::collection::vec(1..20_u64, 0..5),
+        disks in [0..40_u64, 0..40_u64],
+        spoilt in prop::collection::vec(15..20_u64, 0..2),
+        held in prop::collection::vec(1..20_u64, 0..2),
+    ) {
+        let mut node = offer(&volumes, disks, vec![]);
+        node.spoilt = spoilt.iter().map(|gib| volume(9, *gib)).collect();
+        let held: Vec<_> = held.iter().enumerate().map(|(at, gib)| claim(at, *gib)).collect();
+        if !held.is_empty() {
+            node.held = [(vm("vm1"), held.clone()), (vm("vm0"), vec![claim(7, 19)])].into();
+        }
+        let demand = Demand { counted: Amounts::new(), ..demand };
+        let (own, later) = demand.claims.split_at(demand.own.min(demand.claims.len()));
+        let others: Vec<_> = later.iter().chain(&held).cloned().collect();
+        let all = Volumes {
+            usable: &node.volumes,
+            spoilt: &node.spoilt,
+            file_systems: &node.file_systems,
+        };
+        let expected = worst_waste(own, &others, later.len(), all).ok();
+        if demand.claims.is_empty() {
+            prop_assert_eq!(fit(&demand, &node), Ok(Fit::of_nothing()));
+        } else {
+            prop_assert_eq!(fit(&demand, &node).ok().map(|fit| fit.waste), expected);
         }
     }
 }

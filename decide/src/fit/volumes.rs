@@ -1,19 +1,24 @@
 //! Every claim of a VM on a volume of its own, all on one node, or why not.
 //!
 //! Exact, where kube-scheduler is greedy: it takes the smallest volume that fits, claim after claim, sees only the claims of
-//! the pod in hand, and of a disk nothing but what the volume promises (facts: scheduler-extender 2). Here all claims are
-//! matched together, and on each file system all of their bytes must fit into what is really free. Of all such choices the
-//! one that wastes least is returned.
+//! the pod in hand, and of a disk nothing but what the volume promises (facts: scheduler-extender 2). Its choice for these is
+//! its own and comes first (`chosen.rs`). All other claims are matched together with what is left, and on each file system all of
+//! their bytes must fit into what is really free. Of all such choices the one that wastes least is returned.
 
+mod chosen;
 mod misfit;
+mod one;
 mod search;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::counted::VmName;
 use crate::profile::Selector;
 
-pub use misfit::VolumeMisfit;
+pub(super) use chosen::worst_waste;
+pub use misfit::{Chosen, Harm, VolumeMisfit};
+pub(super) use one::{least_waste_of_one, waste_of_one};
 
 /// A claim that has no volume yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +66,17 @@ pub struct FileSystemOffer {
     pub free_bytes: u64,
 }
 
+/// Volumes of a node, and what is behind them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Volumes<'o> {
+    /// Free and healthy ones.
+    pub(super) usable: &'o [FreeVolume],
+    /// Those that can't be used, which kube-scheduler takes for free ones all the same.
+    pub(super) spoilt: &'o [FreeVolume],
+    /// File systems behind the usable ones.
+    pub(super) file_systems: &'o [FileSystemOffer],
+}
+
 /// `volumeMode`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VolumeMode {
@@ -106,6 +122,14 @@ pub struct Matching {
     pub waste: u64,
 }
 
+impl Volumes<'_> {
+    /// Bytes behind a volume; `None` if nothing is known of them.
+    fn room_of(&self, volume: &FreeVolume) -> Option<u64> {
+        let file_system = self.file_systems.get(volume.file_system?)?;
+        Some(file_system.free_bytes)
+    }
+}
+
 impl Matching {
     /// Bytes of the volumes chosen that these claims, its first ones, did not ask for.
     pub(super) fn waste_of(&self, claims: &[ClaimDemand], volumes: &[FreeVolume]) -> u64 {
@@ -129,26 +153,19 @@ impl ClaimDemand {
             })
     }
 
+    /// The same, by the name that tells it from those of other VMs.
+    pub(super) fn of_vm(&self, (namespace, vm): &VmName) -> Self {
+        Self {
+            name: format!("{} of {namespace}/{vm}", self.name),
+            ..self.clone()
+        }
+    }
+
     /// Whether nothing but the name differs.
     fn is_like(&self, other: &Self) -> bool {
         let same = |one: &Self| (one.bytes, one.mode, one.access);
         same(self) == same(other) && self.class == other.class && self.selector == other.selector
     }
-}
-
-/// What the best volume for one claim wastes, if there is any; the same as [`matching`] would find, at once.
-pub(super) fn least_waste_of_one(
-    claim: &ClaimDemand,
-    volumes: &[FreeVolume],
-    file_systems: &[FileSystemOffer],
-) -> Option<u64> {
-    let has_room = |volume: &&FreeVolume| {
-        let file_system = volume.file_system.and_then(|at| file_systems.get(at));
-        file_system.is_none_or(|it| it.free_bytes >= claim.bytes)
-    };
-    let fits = volumes.iter().filter(|volume| claim.takes(volume));
-    let bytes = fits.filter(has_room).map(|volume| volume.bytes).min()?;
-    Some(bytes.saturating_sub(claim.bytes))
 }
 
 /// Finds a volume for each claim.
@@ -160,9 +177,6 @@ pub fn matching(
     volumes: &[FreeVolume],
     file_systems: &[FileSystemOffer],
 ) -> Result<Matching, VolumeMisfit> {
-    if claims.is_empty() {
-        return Ok(Matching::default());
-    }
     let candidates: Vec<Vec<usize>> = claims
         .iter()
         .map(|claim| {
@@ -170,11 +184,24 @@ pub fn matching(
             fits.map(|(at, _)| at).collect()
         })
         .collect();
-    if let Some(crowd) = crowd(&candidates, volumes.len()) {
-        return Err(too_few(claims, volumes, &candidates, &crowd));
+    matching_among(claims, volumes, file_systems, &candidates)
+}
+
+/// The same, where each claim may have these volumes only.
+fn matching_among(
+    claims: &[ClaimDemand],
+    volumes: &[FreeVolume],
+    file_systems: &[FileSystemOffer],
+    candidates: &[Vec<usize>],
+) -> Result<Matching, VolumeMisfit> {
+    if claims.is_empty() {
+        return Ok(Matching::default());
     }
-    search::least_waste(claims, volumes, file_systems, &candidates)
-        .ok_or_else(|| no_space(claims, volumes, file_systems, &candidates))
+    if let Some(crowd) = crowd(candidates, volumes.len()) {
+        return Err(too_few(claims, volumes, candidates, &crowd));
+    }
+    search::least_waste(claims, volumes, file_systems, candidates)
+        .ok_or_else(|| no_space(claims, volumes, file_systems, candidates))
 }
 
 /// Claims that are more than the volumes that they could take, if there are such (Kuhn's algorithm, and Hall's theorem).

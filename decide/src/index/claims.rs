@@ -9,7 +9,7 @@ use crate::fit::counted::VmName;
 use crate::fit::ties::Disk;
 use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
 use crate::names;
-use crate::policy::CDI_OVERHEAD_MILLIONTHS;
+use crate::policy::{CDI_OVERHEAD_MILLIONTHS, ScratchReclaim};
 
 /// CDI makes scratch space for what a file system leaves of its target, and adds the file system's share again: a little more
 /// than the target (facts: kubevirt-cdi 4).
@@ -69,35 +69,51 @@ impl Index {
         })
     }
 
-    /// Scratch space for the disks of a VM that CDI has still to fill: one for all, since it can fill one after the other.
-    /// `None` if there is some already.
-    pub(crate) fn scratch_of(&self, vm: &VmName) -> Option<ClaimDemand> {
+    /// Scratch space for the disks of a VM that CDI has still to fill, unless it is there already. One for all whose scratch space is
+    /// wiped, since CDI can fill one after the other, and none of these if the pod in hand `has_some`; one each for the others.
+    pub(crate) fn scratch_of(&self, vm: &VmName, has_some: bool) -> Vec<ClaimDemand> {
         let claims = self.claims_of(vm);
-        let waiting = || {
-            let known = claims
-                .iter()
-                .filter_map(|name| Some((name, self.claim_or_template(vm, name)?)));
-            known.filter(|(_, claim)| claim.needs_scratch)
-        };
-        let has_some =
-            |(name, _): (&ObjectName, Cow<'_, Claim>)| self.is_bound(&scratch_name(name));
-        if waiting().any(has_some) {
-            return None;
-        }
-        let (name, largest) = waiting().max_by_key(|(_, claim)| claim.bytes)?;
+        let known = claims
+            .iter()
+            .filter_map(|name| Some((name, self.claim_or_template(vm, name)?)));
+        let waiting = known.filter(|(_, claim)| claim.needs_scratch);
+        let (kept, wiped): (Vec<_>, Vec<_>) =
+            waiting.partition(|(_, claim)| self.keeps_scratch(self.class_of_scratch(claim)));
+        let is_there = |name: &ObjectName| self.is_bound(&scratch_name(name));
+        let is_shared = has_some || wiped.iter().any(|(name, _)| is_there(name));
+        let largest = wiped.iter().max_by_key(|(_, claim)| claim.bytes);
+        let each = kept.iter().filter(|(name, _)| !is_there(name));
+        let needed = largest.filter(|_| !is_shared).into_iter().chain(each);
+        needed
+            .filter_map(|(name, claim)| self.scratch_for(name, claim))
+            .collect()
+    }
+
+    /// Scratch space for one disk.
+    fn scratch_for(&self, name: &ObjectName, disk: &Claim) -> Option<ClaimDemand> {
         // The target of a block device has no share for a file system yet.
-        let bytes = match largest.mode {
-            VolumeMode::Filesystem => largest.bytes,
-            VolumeMode::Block => self.with_overhead(&largest),
+        let bytes = match disk.mode {
+            VolumeMode::Filesystem => disk.bytes,
+            VolumeMode::Block => self.with_overhead(disk),
         };
         let scratch = Claim {
-            class: Arc::clone(self.scratch_class.as_ref().unwrap_or(&largest.class)),
+            class: Arc::clone(self.class_of_scratch(disk)),
             bytes: bytes.saturating_add(SCRATCH_MORE),
             mode: VolumeMode::Filesystem,
             access: AccessModes::of(["ReadWriteOnce"]),
             ..Claim::default()
         };
         self.demand(&scratch_name(name), &scratch)
+    }
+
+    fn class_of_scratch<'c>(&'c self, disk: &'c Claim) -> &'c Arc<str> {
+        self.scratch_class.as_ref().unwrap_or(&disk.class)
+    }
+
+    /// A volume of this class that was scratch space is nobody's any more.
+    fn keeps_scratch(&self, class: &str) -> bool {
+        let class = self.policy.managed(class);
+        class.is_some_and(|class| class.scratch_reclaim == ScratchReclaim::Retain)
     }
 
     /// Disks of a VM that lie on certain nodes.

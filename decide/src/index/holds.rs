@@ -130,14 +130,13 @@ impl Index {
         if until <= self.now {
             return None;
         }
-        let amounts = guest.needs.amounts(self, When::Later).unwrap_or_default();
-        let mut counted: BTreeMap<Counted, u64> = amounts
+        let mut counted: BTreeMap<Counted, u64> = (guest.needs.known(self, When::Later))
             .into_iter()
             .map(|(of, (amount, _))| (of, amount))
             .collect();
         self.subtract_own_pods(vm, &node, &mut counted);
         let mut claims = self.open_claims(vm);
-        claims.extend(self.scratch_of(vm));
+        claims.extend(self.scratch_of(vm, false));
         if counted.is_empty() && claims.is_empty() {
             return None;
         }

@@ -30,7 +30,10 @@ pub enum Unknown {
     #[error("node is not known yet")]
     Node,
     /// Its agent has not told what it has.
-    #[error("node has no NodeInventory; is vmberth's exporter running there?")]
+    #[error(
+        "node(s) without a NodeInventory, so nobody knows what a VM could have there: is vmberth's exporter running on them \
+         (kubectl get pods -A -l app.kubernetes.io/component=exporter -o wide)?"
+    )]
     Inventory,
 }
 

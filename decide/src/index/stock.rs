@@ -89,7 +89,6 @@ impl Stock {
         &self,
         free: impl Iterator<Item = (&'v Arc<str>, &'v Volume)>,
     ) -> Offer {
-        let usable = free.filter(|(name, _)| !self.unusable.contains(*name));
         let volume = |(name, volume): (&Arc<str>, &Volume)| FreeVolume {
             name: Arc::clone(name),
             class: Arc::clone(&volume.class),
@@ -99,8 +98,17 @@ impl Stock {
             labels: Arc::clone(&volume.labels),
             file_system: self.file_system_of.get(name).copied(),
         };
+        let (mut usable, mut spoilt) = (Vec::new(), Vec::new());
+        for one in free {
+            if self.unusable.contains(one.0) {
+                spoilt.push(volume(one));
+            } else {
+                usable.push(volume(one));
+            }
+        }
         Offer {
-            volumes: usable.map(volume).collect(),
+            volumes: usable,
+            spoilt,
             file_systems: self.file_systems.clone(),
             counted: self.counted.clone(),
             held: BTreeMap::new(),

@@ -132,7 +132,11 @@ fn volume_is_free_if_nobody_says_otherwise() {
         volume("by-hand", "edge1"),
         Event::Volume("taken".into(), Some(taken)),
     ]);
-    assert_eq!(names(known.offer("edge1").unwrap()), ["back", "by-hand"]);
+    let offer = known.offer("edge1").unwrap();
+    assert_eq!(names(offer), ["back", "by-hand"]);
+    // kube-scheduler would take them.
+    let spoilt: Vec<&str> = offer.spoilt.iter().map(|it| &*it.name).collect();
+    assert_eq!(spoilt, ["kept", "sick"]);
 }
 
 #[test]

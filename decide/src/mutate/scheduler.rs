@@ -97,6 +97,7 @@ mod tests {
             overhead_millionths: 60_000,
             fit_overhead: false,
             require_scratch: false,
+            scratch_reclaim: crate::policy::ScratchReclaim::Wipe,
         };
         Policy {
             scheduler_name: Some("vmberth".to_owned()),

@@ -89,6 +89,30 @@ fn nodes_that_lack_the_same_share_the_words_of_the_closest() {
     assert_eq!(&*words["edge-4"], "node is not known yet");
 }
 
+/// Who needs nothing that an agent has to tell may go there all the same.
+#[test]
+fn node_whose_agent_says_nothing_is_refused_with_the_way_out() {
+    let mut index = Index::default();
+    for name in ["edge-1", "edge-2"] {
+        let node = Node {
+            hostname: name.into(),
+            ..Node::default()
+        };
+        index.apply(Event::Node(name.into(), Some(node)));
+    }
+    let placement = place(&index, &demand(&[], 1, When::Later), ["edge-1", "edge-2"]);
+    let words = words(&placement.refused);
+    let expected = "node(s) without a NodeInventory, so nobody knows what a VM could have there: is vmberth's exporter \
+                    running on them (kubectl get pods -A -l app.kubernetes.io/component=exporter -o wide)?";
+    assert_eq!(
+        words.values().map(|it| &**it).collect::<Vec<_>>(),
+        [expected; 2]
+    );
+    let mut tied = Demand::default();
+    tied.ties.runs_on = Some("edge-1".into());
+    assert_eq!(place(&index, &tied, ["edge-1", "edge-2"]).fits.len(), 1);
+}
+
 /// What no pod can give back is told before what one could.
 #[test]
 fn hardest_misfit_is_told() {

@@ -180,6 +180,7 @@ fn class(file: ClassFile, path: &str) -> Checked<ManagedClass> {
         fit_overhead: file.fit_overhead.unwrap_or(false),
         // Every import over HTTP needs it sooner or later (facts: kubevirt-cdi 4).
         require_scratch: file.require_scratch.unwrap_or(true),
+        scratch_reclaim: file.scratch_reclaim.unwrap_or_default(),
     })
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::{BindingMode, PlainPasswords, PodInterface};
+use super::{BindingMode, PlainPasswords, PodInterface, ScratchReclaim};
 #[cfg(test)]
 use super::{HOLD_SECONDS_MAX, schema};
 use crate::toleration::Effect;
@@ -125,6 +125,8 @@ pub(super) struct ClassFile {
     pub(super) fit_overhead: Option<bool>,
     /// Tell CDI beforehand that imports over HTTP need scratch space.
     pub(super) require_scratch: Option<bool>,
+    /// What becomes of volumes that were CDI's scratch space: with retain each disk of a VM needs another one.
+    pub(super) scratch_reclaim: Option<ScratchReclaim>,
 }
 
 /// A named set of wishes.

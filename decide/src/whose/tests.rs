@@ -147,6 +147,7 @@ fn upload_of_a_disk_needs_all_that_its_vm_needs() {
         claims(&demand),
         [("root", 15), ("root-scratch", 15), ("data", 5)]
     );
+    assert_eq!(demand.own, 2);
     assert_eq!(demand.counted, all(When::Later));
     let schedulable = (names::SCHEDULABLE_LABEL.to_owned(), "true".to_owned());
     let node = Node {
@@ -231,8 +232,9 @@ fn launcher_needs_what_it_says_now_and_volumes_for_all_disks_and_scratch() {
     let demand = ours(&index, &launcher_of("vm", &["root", "data"]));
     assert_eq!(
         claims(&demand),
-        [("data", 5), ("root", 15), ("root-scratch", 15)]
+        [("root", 15), ("data", 5), ("root-scratch", 15)]
     );
+    assert_eq!(demand.own, 2);
     assert_eq!(demand.counted, all(When::Now));
     assert!(demand.ties.placing.is_none());
 }
@@ -245,7 +247,7 @@ fn scratch_may_be_of_a_class_of_its_own() {
     index.apply(Event::Class("ceph".into(), Some(class)));
     index.apply(Event::Claim(name("root-scratch"), None));
     let demand = ours(&index, &launcher_of("vm", &["root"]));
-    assert_eq!(claims(&demand), [("data", 5), ("root", 15)]);
+    assert_eq!(claims(&demand), [("root", 15), ("data", 5)]);
 }
 
 #[test]
@@ -254,7 +256,45 @@ fn scratch_that_is_there_is_not_asked_for_again() {
     let scratch = claim(15 * GI, Some("b"), false);
     index.apply(Event::Claim(name("root-scratch"), Some(scratch)));
     let demand = ours(&index, &launcher_of("vm", &["root"]));
-    assert_eq!(claims(&demand), [("data", 5), ("root", 15)]);
+    assert_eq!(claims(&demand), [("root", 15), ("data", 5)]);
+}
+
+/// CDI fills one disk after the other; what was scratch space is there again for the next one, or it is not.
+#[rstest]
+#[case::wiped("wipe", &[("root-scratch", 15)])]
+#[case::kept("retain", &[("data-scratch", 5), ("root-scratch", 15)])]
+fn scratch_that_is_kept_is_needed_once_for_each_disk(
+    #[case] reclaim: &str,
+    #[case] expected: &[(&str, u64)],
+) {
+    let class = format!(
+        "storageClasses: [{{name: local-vd, bindingMode: WaitForFirstConsumer, scratchReclaim: {reclaim}}}]"
+    );
+    let text = format!("apiVersion: vmberth.io/v1alpha1\nkind: Policy\n{class}\n");
+    let mut index = cluster();
+    index.apply(Event::Policy(Arc::new(Policy::from_yaml(&text).unwrap())));
+    index.apply(Event::Claim(name("root-scratch"), None));
+    index.apply(Event::Claim(name("data"), Some(claim(5 * GI, None, true))));
+    let demand = ours(&index, &launcher_of("vm", &["root", "data"]));
+    let mut all = vec![("root", 15), ("data", 5)];
+    all.extend(expected);
+    assert_eq!(claims(&demand), all);
+    // The scratch space of the disk in hand is the pod's own.
+    index.apply(Event::Claim(
+        name("root-scratch"),
+        Some(claim(15 * GI, None, false)),
+    ));
+    let demand = ours(&index, &upload("root"));
+    let mut all = vec![("root", 15), ("root-scratch", 15), ("data", 5)];
+    all.extend(expected.iter().filter(|it| it.0 != "root-scratch"));
+    assert_eq!((claims(&demand), demand.own), (all, 2));
+    // With the other disk filled, one is enough.
+    index.apply(Event::Claim(
+        name("data"),
+        Some(claim(5 * GI, Some("b"), false)),
+    ));
+    let demand = ours(&index, &upload("root"));
+    assert_eq!(claims(&demand), [("root", 15), ("root-scratch", 15)]);
 }
 
 #[test]

@@ -43,6 +43,24 @@ is written.
 {{- end -}}
 {{- end -}}
 
+{{- /* The managed classes, as JSON; each says whether the exporter keeps what was CDI's scratch space in its volumes. */ -}}
+{{- define "vmberth.policy.classes" -}}
+{{- $classes := list -}}
+{{- range $class := .Values.policy.storageClasses -}}
+{{- $known := deepCopy $class -}}
+{{- if $.Values.exporter.enabled -}}
+{{- range $.Values.exporter.volumes -}}
+{{- $reclaim := default .reclaim .scratchReclaim | toString -}}
+{{- if and (eq (toString .storageClass) $class.name) (ne $reclaim "wipe") (not $class.scratchReclaim) -}}
+{{- $_ := set $known "scratchReclaim" "retain" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $classes = append $classes $known -}}
+{{- end -}}
+{{- toJson $classes -}}
+{{- end -}}
+
 {{- /* Namespaces in which nothing is touched, as JSON. */ -}}
 {{- define "vmberth.exemptNamespaces" -}}
 {{- concat (list "kube-system" .Release.Namespace) .Values.policy.exemptNamespaces | uniq | sortAlpha | toJson -}}

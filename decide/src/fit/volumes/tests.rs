@@ -1,3 +1,5 @@
+mod chosen;
+
 use proptest::prelude::*;
 use rstest::rstest;
 

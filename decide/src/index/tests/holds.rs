@@ -171,6 +171,24 @@ fn hold_ends_as_late_as_the_operator_wants() {
     assert_eq!(index.holds(), 0);
 }
 
+/// Nobody can say which functions they will be; pages and volumes are known.
+#[test]
+fn network_that_nobody_knows_takes_nothing_from_the_rest_of_a_hold() {
+    let mut index = pinned();
+    index.apply(Event::Network(name("net"), None));
+    assert_eq!(refused(&index, &of(Some("other"), 0, 1)), None);
+    assert!(refused(&index, &of(None, 1, 0)).is_some());
+    let supplies = |index: &Index| index.offer("edge1").unwrap().counted.clone();
+    let pages = Counted::Pages(crate::pages::PageSize::Mi2);
+    assert_eq!(supplies(&index)[&pages].held, [(name("vm"), 32)].into());
+    let network = Network {
+        resource: Some(POOL.into()),
+    };
+    index.apply(Event::Network(name("net"), Some(network)));
+    let functions = Counted::Vfs(POOL.into());
+    assert_eq!(supplies(&index)[&functions].held, [(name("vm"), 1)].into());
+}
+
 /// Two VMs are pinned here and one volume is left: the first keeps it, and the other one's hold takes nothing.
 #[test]
 fn who_cannot_be_served_takes_nothing_from_others() {

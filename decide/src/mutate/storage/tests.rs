@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fitted;
 use crate::mutate::testing::{Cluster, admitted, decide, quiet};
-use crate::policy::{BindingMode, ManagedClass, Policy};
+use crate::policy::{BindingMode, ManagedClass, Policy, ScratchReclaim};
 use crate::quantity::parse_bytes;
 use crate::subject::Kind;
 
@@ -19,6 +19,7 @@ fn policy() -> Policy {
         overhead_millionths: 60_000,
         fit_overhead: special,
         require_scratch: special,
+        scratch_reclaim: ScratchReclaim::Wipe,
     };
     Policy {
         storage_classes: vec![

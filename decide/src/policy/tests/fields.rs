@@ -19,7 +19,7 @@ fn a_class_says_only_how_it_binds() {
         "storageClasses:\n\
          - {name: a, bindingMode: WaitForFirstConsumer}\n\
          - {name: b, bindingMode: Immediate, default: true, filesystemOverhead: 0.1, \
-            fitOverhead: true, requireScratch: false}\n",
+            fitOverhead: true, requireScratch: false, scratchReclaim: retain}\n",
     )
     .unwrap();
     let plain = ManagedClass {
@@ -29,6 +29,7 @@ fn a_class_says_only_how_it_binds() {
         overhead_millionths: 60_000,
         fit_overhead: false,
         require_scratch: true,
+        scratch_reclaim: ScratchReclaim::Wipe,
     };
     let full = ManagedClass {
         name: "b".to_owned(),
@@ -37,6 +38,7 @@ fn a_class_says_only_how_it_binds() {
         overhead_millionths: 100_000,
         fit_overhead: true,
         require_scratch: false,
+        scratch_reclaim: ScratchReclaim::Retain,
     };
     assert_eq!(policy.default_class(), Some(&full));
     assert_eq!(policy.storage_classes, [plain, full]);
