@@ -106,7 +106,7 @@ impl Misfit {
     #[must_use]
     pub fn lack(&self) -> Lack {
         match self {
-            Self::Tied(tie) => Lack::Tied(tie.clone()),
+            Self::Tied(tie) => Lack::Tied(tie.in_common()),
             Self::Volumes(
                 VolumeMisfit::TooFew { class, .. } | VolumeMisfit::Held { class, .. },
             ) => Lack::Volumes(class.clone()),
@@ -119,7 +119,8 @@ impl Misfit {
     #[must_use]
     pub fn shortfall(&self) -> u64 {
         match self {
-            Self::Tied(_) | Self::Volumes(VolumeMisfit::Held { .. }) => 0,
+            Self::Tied(tie) => tie.shortfall().unwrap_or(0),
+            Self::Volumes(VolumeMisfit::Held { .. }) => 0,
             Self::Volumes(VolumeMisfit::TooFew { claims, fit, .. }) => {
                 u64::try_from(claims.len().saturating_sub(*fit)).unwrap_or(u64::MAX)
             }

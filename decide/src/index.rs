@@ -20,6 +20,7 @@ use crate::event::{Claim, Class, Event, Network, Node, ObjectName, Pod, Volume};
 use crate::fit::Offer;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
+use crate::placing::Offered;
 use crate::policy::Policy;
 use crate::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 
@@ -67,6 +68,8 @@ struct History {
     revision: u64,
     /// One text for each class of volumes and each resource, so that comparing those of many nodes stays in the processor's cache.
     texts: BTreeSet<Arc<str>>,
+    /// One list for all nodes that can do the same.
+    offered: BTreeSet<Offered>,
 }
 
 impl PartialEq for History {

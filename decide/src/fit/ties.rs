@@ -62,6 +62,26 @@ impl Ties {
     }
 }
 
+impl Tie {
+    /// How much is missing, if the tie has numbers in it.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<u64> {
+        match self {
+            Self::Bar(bar) => bar.shortfall(),
+            Self::Disk(..) | Self::Runs(_) => None,
+        }
+    }
+
+    /// What nodes have in common that are refused by it.
+    #[must_use]
+    pub fn in_common(&self) -> Self {
+        match self {
+            Self::Bar(bar) => Self::Bar(bar.in_common()),
+            tie => tie.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Tie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
