@@ -3,6 +3,7 @@
 //! One writer applies [`Event`]s; an offer is made anew when something of its node changes, so that asking costs nothing.
 //! What is known depends on the objects as they are, never on the order in which they were told of.
 
+mod cells;
 mod claims;
 mod guests;
 mod holds;

@@ -208,7 +208,10 @@ impl fmt::Display for Ask {
         let Self { what, label, name } = self;
         let offered = match what {
             What::Architecture => {
-                return write!(f, "the VM's architecture is {name} (no label {label}={name})");
+                return write!(
+                    f,
+                    "the VM's architecture is {name} (no label {label}={name})"
+                );
             }
             What::HostModel => {
                 return write!(

@@ -127,7 +127,8 @@ fn bytes(text: &str) -> Option<u64> {
 
 /// `4`, `3.5` or `3500m`; other ways to write it are whole processors.
 fn milli(text: &str) -> Option<u64> {
-    let plain = |text: &str| text.ends_with(|c: char| c.is_ascii_digit()) && !text.contains(['e', 'E']);
+    let plain =
+        |text: &str| text.ends_with(|c: char| c.is_ascii_digit()) && !text.contains(['e', 'E']);
     let milli = match text.strip_suffix('m') {
         Some(milli) => parse_bytes(milli).ok(),
         None if plain(text) => parse_bytes(&format!("{text}e3")).ok(),
@@ -149,7 +150,10 @@ impl fmt::Display for TooSmall {
             Of::Cpus => "CPUs",
         };
         let (needs, has) = (written(*needs), written(*has));
-        write!(f, "will need {needs} of {what}: pods can have {has} at most")
+        write!(
+            f,
+            "will need {needs} of {what}: pods can have {has} at most"
+        )
     }
 }
 
@@ -185,8 +189,14 @@ mod tests {
 
     #[rstest]
     #[case::as_much(Room::of(Some("4"), Some("8Gi")), None)]
-    #[case::cpus(Room::of(Some("3900m"), Some("8Gi")), Some("will need 4 of CPUs: pods can have 3900m at most"))]
-    #[case::memory(Room::of(Some("4"), Some("7936Mi")), Some("will need 8Gi of memory: pods can have 7936Mi at most"))]
+    #[case::cpus(
+        Room::of(Some("3900m"), Some("8Gi")),
+        Some("will need 4 of CPUs: pods can have 3900m at most")
+    )]
+    #[case::memory(
+        Room::of(Some("4"), Some("7936Mi")),
+        Some("will need 8Gi of memory: pods can have 7936Mi at most")
+    )]
     #[case::nobody_says(Room::default(), None)]
     fn what_is_too_small(#[case] node: Room, #[case] words: Option<&str>) {
         let needs = Room::of(Some("4000m"), Some("8Gi"));

@@ -11,8 +11,7 @@ fn edge_1() -> Node {
         value: value.into(),
         effect: effect.into(),
     };
-    let (labels, offered) =
-        kept([("rack", "a"), ("disk", "nvme"), schedulable, model].into_iter());
+    let (labels, offered) = kept([("rack", "a"), ("disk", "nvme"), schedulable, model].into_iter());
     Node {
         hostname: "edge-1".into(),
         labels: Arc::new(labels),

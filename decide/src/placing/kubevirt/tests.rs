@@ -103,7 +103,11 @@ fn what_the_node_must_not_have(
     #[case] words: Option<&str>,
 ) {
     // What a node shows in a domain is said only where there is one.
-    let spec = if spec.get("domain").is_some() { spec } else { domain(&spec) };
+    let spec = if spec.get("domain").is_some() {
+        spec
+    } else {
+        domain(&spec)
+    };
     let placing = read(&spec);
     assert_eq!(refusal(&placing, &[]), None);
     assert_eq!(refusal(&placing, &[(label, "true")]).as_deref(), words);
@@ -123,7 +127,10 @@ fn what_counts_only_where_the_kind_is_told(
 ) {
     let placing = read(&spec);
     assert_eq!(refusal(&placing, &[]), None);
-    assert_eq!(refusal(&placing, &[(other, "true")]).as_deref(), Some(words));
+    assert_eq!(
+        refusal(&placing, &[(other, "true")]).as_deref(),
+        Some(words)
+    );
     assert_eq!(refusal(&placing, &[(other, "true"), (label, "true")]), None);
 }
 
@@ -167,7 +174,10 @@ fn selectors_of_the_users_on_labels_of_kubevirts() {
         ("kubernetes.io/arch", "amd64"),
     ];
     let allows = |selector: Value| refusal(&read(&json!({ "nodeSelector": selector })), &labels);
-    assert_eq!(allows(json!({"cpu-model.node.kubevirt.io/EPYC": "true"})), None);
+    assert_eq!(
+        allows(json!({"cpu-model.node.kubevirt.io/EPYC": "true"})),
+        None
+    );
     assert_eq!(
         allows(json!({"cpu-timer.node.kubevirt.io/tsc-frequency": "2400000000"})),
         None
