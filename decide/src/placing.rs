@@ -182,19 +182,20 @@ impl Bar {
     /// How much a node lacks that is too small.
     #[must_use]
     pub fn shortfall(&self) -> Option<u64> {
-        match self {
-            Self::Small(small) => Some(small.needs.saturating_sub(small.has)),
-            _ => None,
-        }
+        let Self::Small(small) = self else {
+            return None;
+        };
+        Some(small.needs.saturating_sub(small.has))
     }
 
     /// What nodes have in common that are barred so.
     #[must_use]
     pub fn in_common(&self) -> Self {
-        match self {
-            Self::Small(small) => Self::Small(TooSmall { has: 0, ..*small }),
-            bar => bar.clone(),
+        let mut bar = self.clone();
+        if let Self::Small(small) = &mut bar {
+            small.has = 0;
         }
+        bar
     }
 }
 

@@ -66,19 +66,20 @@ impl Tie {
     /// How much is missing, if the tie has numbers in it.
     #[must_use]
     pub fn shortfall(&self) -> Option<u64> {
-        match self {
-            Self::Bar(bar) => bar.shortfall(),
-            Self::Disk(..) | Self::Runs(_) => None,
-        }
+        let Self::Bar(bar) = self else {
+            return None;
+        };
+        bar.shortfall()
     }
 
     /// What nodes have in common that are refused by it.
     #[must_use]
     pub fn in_common(&self) -> Self {
-        match self {
-            Self::Bar(bar) => Self::Bar(bar.in_common()),
-            tie => tie.clone(),
+        let mut tie = self.clone();
+        if let Self::Bar(bar) = &mut tie {
+            *bar = bar.in_common();
         }
+        tie
     }
 }
 
