@@ -13,8 +13,8 @@ use crate::policy::{Policy, VfPool};
 use crate::profile::Profile;
 use crate::quantity::parse_bytes;
 use crate::surroundings::{NetworkKnown, NetworkName, Surroundings};
-use crate::view::placed::InstanceSpec;
-use crate::view::{Domain, Interface, Network};
+use crate::view::placed::{Domain, InstanceSpec};
+use crate::view::{Interface, Network};
 use crate::wish::Pages;
 
 /// Why nobody can say yet what an instance needs.

@@ -7,7 +7,7 @@ use crate::fit::counted::Counted;
 use crate::fit::volumes::{AccessModes, Labels, VolumeMode};
 use crate::guest::Guest;
 use crate::inventory::NodeInventoryStatus;
-use crate::placing::Taint;
+use crate::placing::{Offered, Room, Taint};
 use crate::policy::Policy;
 use crate::profile::Selector;
 
@@ -50,8 +50,12 @@ pub enum Event {
 pub struct Node {
     /// Its label `kubernetes.io/hostname`, which local volumes are tied to; empty if it has none.
     pub hostname: Arc<str>,
-    /// All of its labels.
+    /// Its labels, but those that only say what it can do.
     pub labels: Arc<Labels>,
+    /// What it can do, as KubeVirt says by labels.
+    pub offered: Offered,
+    /// What it has for pods.
+    pub room: Room,
     /// Its taints.
     pub taints: Vec<Taint>,
 }

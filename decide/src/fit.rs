@@ -3,13 +3,16 @@
 //! All of it on one node, at every stage: a disk must never be tied to a node on which its VM could never run. What
 //! kube-scheduler knows by itself of the pod in hand (CPUs, memory, taints) is left to it.
 
+pub mod cells;
 pub mod counted;
 pub mod ties;
 pub mod volumes;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use cells::{Across, Cells, Wish};
 use counted::{Amounts, Counted, NotEnough, Supply, VmName, When, enough};
 use ties::{Tie, Ties};
 use volumes::{
@@ -31,6 +34,8 @@ pub struct Demand {
     pub counted: Amounts,
     /// What ties it to certain nodes.
     pub ties: Ties,
+    /// How it wants to lie on its node.
+    pub cells: Wish,
 }
 
 /// What one node has.
@@ -46,6 +51,8 @@ pub struct Offer {
     pub counted: BTreeMap<Counted, Supply>,
     /// Claims of VMs whose other disks lie here: each needs a volume of this node, and can have none elsewhere.
     pub held: BTreeMap<VmName, Vec<ClaimDemand>>,
+    /// Its NUMA cells.
+    pub cells: Arc<Cells>,
 }
 
 /// How a demand fits.
@@ -55,6 +62,8 @@ pub struct Fit {
     pub waste: u64,
     /// What is needed later is free now, too.
     pub all_free_now: bool,
+    /// One NUMA cell has it, if the VM would like that.
+    pub one_cell: bool,
 }
 
 /// Why a node can't hold a VM.
@@ -66,6 +75,8 @@ pub enum Misfit {
     Volumes(VolumeMisfit),
     /// Something that is counted.
     NotEnough(NotEnough),
+    /// There is enough, but not together.
+    Across(Across),
 }
 
 /// What is missing, without numbers: nodes that lack the same have this in common.
@@ -81,6 +92,8 @@ pub enum Lack {
     Space,
     /// Something that is counted.
     Counted(Counted, When),
+    /// Something in one NUMA cell.
+    Across(Across),
 }
 
 impl Demand {
@@ -104,6 +117,7 @@ impl Fit {
         Self {
             waste: 0,
             all_free_now: true,
+            one_cell: true,
         }
     }
 }
@@ -113,7 +127,7 @@ impl Misfit {
     #[must_use]
     pub fn lack(&self) -> Lack {
         match self {
-            Self::Tied(tie) => Lack::Tied(tie.clone()),
+            Self::Tied(tie) => Lack::Tied(tie.in_common()),
             Self::Volumes(
                 VolumeMisfit::TooFew { class, .. } | VolumeMisfit::Held { class, .. },
             ) => Lack::Volumes(class.clone()),
@@ -123,6 +137,7 @@ impl Misfit {
             ) => Lack::Choice(class.clone()),
             Self::Volumes(VolumeMisfit::NoSpace { .. }) => Lack::Space,
             Self::NotEnough(NotEnough { of, when, .. }) => Lack::Counted(of.clone(), *when),
+            Self::Across(across) => Lack::Across(across.clone()),
         }
     }
 
@@ -130,7 +145,8 @@ impl Misfit {
     #[must_use]
     pub fn shortfall(&self) -> u64 {
         match self {
-            Self::Tied(_) => 0,
+            Self::Tied(tie) => tie.shortfall().unwrap_or(0),
+            Self::Across(_) => 0,
             Self::Volumes(misfit) => misfit.shortfall(),
             Self::NotEnough(misfit) => misfit.needs.saturating_sub(misfit.there()),
         }
@@ -142,6 +158,7 @@ impl Misfit {
         match self {
             Self::Tied(_) | Self::Volumes(_) => true,
             Self::NotEnough(misfit) => misfit.needs > misfit.usable(),
+            Self::Across(across) => across.when == When::Later,
         }
     }
 }
@@ -158,6 +175,17 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
         .filter_map(|(of, (needs, when))| enough(of, *needs, *when, supply(of), vm).err())
         .map(Misfit::NotEnough)
         .collect();
+    let one_cell = offer.cells.one_for(demand.cells, &demand.counted);
+    let one_cell = match one_cell {
+        Ok(one_cell) => one_cell,
+        Err(across) => {
+            // What is not there at all is told rather.
+            if misfits.is_empty() {
+                misfits.push(Misfit::Across(across));
+            }
+            false
+        }
+    };
     match waste_of(demand, offer) {
         Ok(waste) if misfits.is_empty() => {
             let mut counted = demand.counted.iter();
@@ -167,6 +195,7 @@ pub fn fit(demand: &Demand, offer: &Offer) -> Result<Fit, Vec<Misfit>> {
             Ok(Fit {
                 waste,
                 all_free_now: counted.all(is_free),
+                one_cell,
             })
         }
         Ok(_) => Err(misfits),
@@ -235,6 +264,7 @@ impl fmt::Display for Misfit {
             Self::Tied(tie) => tie.fmt(f),
             Self::Volumes(misfit) => misfit.fmt(f),
             Self::NotEnough(misfit) => misfit.fmt(f),
+            Self::Across(across) => across.fmt(f),
         }
     }
 }

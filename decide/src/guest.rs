@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::demand::Needs;
 use crate::event::Claim;
+use crate::fit::cells::Wish;
 use crate::fit::volumes::{AccessModes, VolumeMode};
 use crate::placing::Placing;
 use crate::quantity::parse_bytes;
@@ -24,6 +25,8 @@ pub struct Guest {
     pub needs: Needs,
     /// Where it may be.
     pub placing: Placing,
+    /// How it wants to lie on its node.
+    pub cells: Wish,
 }
 
 /// A claim that will be made.
@@ -76,8 +79,18 @@ impl Guest {
                 .collect(),
             needs: Needs::of(spec, namespace),
             placing: Placing::of(spec),
+            cells: cells(spec),
             ..Self::default()
         }
+    }
+}
+
+fn cells(spec: &InstanceSpec<'_>) -> Wish {
+    let cpu = spec.domain.as_ref().and_then(|it| it.cpu.as_ref());
+    let numa = cpu.and_then(|it| it.numa);
+    Wish {
+        dedicated: cpu.is_some_and(|it| it.dedicated_cpu_placement == Some(true)),
+        passthrough: numa.is_some_and(|it| it.guest_mapping_passthrough.is_some()),
     }
 }
 
@@ -154,6 +167,19 @@ mod tests {
         let machine = json!({"spec": {"template": {"spec": {"domain": {}, "volumes": volumes}}}});
         let claims = guest(&machine).claims;
         assert_eq!(claims, ["data", "disk"].map(Into::into).into());
+    }
+
+    #[rstest]
+    #[case::nothing(json!({}), false, false)]
+    #[case::dedicated(json!({"dedicatedCpuPlacement": true}), true, false)]
+    #[case::passthrough(json!({"dedicatedCpuPlacement": true, "numa": {"guestMappingPassthrough": {}}}), true, true)]
+    fn how_it_wants_to_lie(#[case] cpu: Value, #[case] dedicated: bool, #[case] passthrough: bool) {
+        let machine = json!({"spec": {"template": {"spec": {"domain": {"cpu": cpu}}}}});
+        let expected = Wish {
+            dedicated,
+            passthrough,
+        };
+        assert_eq!(guest(&machine).cells, expected);
     }
 
     /// Bytes, whether CDI adds to them, whether it needs scratch space.

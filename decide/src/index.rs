@@ -3,6 +3,7 @@
 //! One writer applies [`Event`]s; an offer is made anew when something of its node changes, so that asking costs nothing.
 //! What is known depends on the objects as they are, never on the order in which they were told of.
 
+mod cells;
 mod claims;
 mod guests;
 mod holds;
@@ -23,6 +24,7 @@ use crate::event::{Claim, Class, Event, Namespace, Network, Node, ObjectName, Po
 use crate::fit::Offer;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
+use crate::placing::Offered;
 use crate::policy::Policy;
 use crate::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 
@@ -75,6 +77,8 @@ struct History {
     texts: BTreeSet<Arc<str>>,
     /// What was answered and is not seen yet.
     promises: Promises,
+    /// One list for all nodes that can do the same.
+    offered: BTreeSet<Offered>,
 }
 
 impl PartialEq for History {

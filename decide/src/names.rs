@@ -131,8 +131,39 @@ pub const WOKEN_ANNOTATION: &str = "vmberth.io/woken";
 /// Label of nodes with a virt-handler; `false` while it does not answer. Written by virt-handler and virt-controller; every launcher
 /// pod selects by it (facts: kubevirt-cdi 2).
 pub const SCHEDULABLE_LABEL: &str = "kubevirt.io/schedulable";
-/// In labels that KubeVirt puts on nodes, 150 and more of them, and asks for in its launcher pods, which kube-scheduler looks after.
+/// In labels that KubeVirt puts on nodes, 150 and more of them, and asks for in its launcher pods. Written by virt-handler (KubeVirt
+/// 1.8.4, pkg/virt-handler/node-labeller); read by [`crate::placing`].
 pub const KUBEVIRT_NODE_LABELS: &str = ".node.kubevirt.io/";
+/// Begins the label of a CPU model that the node can show.
+pub const CPU_MODEL_LABELS: &str = "cpu-model.node.kubevirt.io/";
+/// Begins the label of something that the node's processors can do.
+pub const CPU_FEATURE_LABELS: &str = "cpu-feature.node.kubevirt.io/";
+/// Begins the label of who made the node's processors.
+pub const CPU_VENDOR_LABELS: &str = "cpu-vendor.node.kubevirt.io/";
+/// Begins the label of a machine type that the node's QEMU knows.
+pub const MACHINE_TYPE_LABELS: &str = "machine-type.node.kubevirt.io/";
+/// Begins the label of a feature of Hyper-V that the node's kernel can show.
+pub const HYPERV_LABELS: &str = "hyperv.node.kubevirt.io/";
+/// Begins the label of a frequency that guests can have as that of their clock. Written by virt-controller.
+pub const TSC_LABELS: &str = "scheduling.node.kubevirt.io/tsc-frequency-";
+/// Label of nodes whose own CPU model the cluster's administrator calls obsolete. Written by virt-handler.
+pub const OBSOLETE_HOST_MODEL_LABEL: &str = "node-labeller.kubevirt.io/obsolete-host-model";
+/// Label of nodes whose kubelet gives away whole processors: `true` or `false`. Written by virt-handler.
+pub const CPU_MANAGER_LABEL: &str = "kubevirt.io/cpumanager";
+/// Label of nodes that can run guests in real time. Written by virt-handler, like the next five.
+pub const REALTIME_LABEL: &str = "kubevirt.io/realtime";
+/// Label of nodes with AMD's SEV.
+pub const SEV_LABEL: &str = "kubevirt.io/sev";
+/// Label of nodes with AMD's SEV-ES.
+pub const SEV_ES_LABEL: &str = "kubevirt.io/sev-es";
+/// Label of nodes with AMD's SEV-SNP.
+pub const SEV_SNP_LABEL: &str = "kubevirt.io/sev-snp";
+/// Label of nodes with Intel's TDX.
+pub const TDX_LABEL: &str = "kubevirt.io/tdx";
+/// Label of nodes with IBM's Secure Execution.
+pub const SECURE_EXECUTION_LABEL: &str = "kubevirt.io/s390-pv";
+/// Label of every node: its architecture, as Go calls it. Written by the kubelet.
+pub const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
 /// What resources of huge pages begin with; the size follows.
 pub const HUGEPAGES_PREFIX: &str = "hugepages-";
 

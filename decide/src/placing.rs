@@ -1,9 +1,17 @@
 //! Which nodes a VM allows itself: labels, affinity, taints. kube-scheduler asks that of the pod in hand; a pod of CDI says
 //! nothing of the VM whose disk it fills.
 
+mod kubevirt;
+mod offered;
+mod room;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+pub use kubevirt::Ask;
+pub use offered::{Offered, kept};
+pub use room::{Of, Room, TooSmall};
 
 use crate::event::Node;
 use crate::names;
@@ -35,6 +43,10 @@ pub struct Placing {
     /// Terms of its node affinity, one of which must hold; `None` if there is nothing required.
     terms: Option<Vec<Term>>,
     tolerations: Vec<Tolerated>,
+    /// What virt-controller will ask for on its behalf.
+    asks: Vec<Ask>,
+    /// What its pod will request of every node's own.
+    room: Room,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +74,10 @@ pub enum Bar {
     Taint(String),
     /// There is no virt-handler.
     NoKubevirt,
+    /// The node can't do what the guest's hardware needs.
+    Launcher(Ask),
+    /// The whole node is too small.
+    Small(TooSmall),
 }
 
 impl Placing {
@@ -69,7 +85,6 @@ impl Placing {
     #[must_use]
     pub fn of(spec: &view::placed::InstanceSpec<'_>) -> Self {
         let selector = spec.node_selector.iter().flat_map(view::Labels::iter);
-        let selector = selector.filter(|(key, _)| is_kept(key));
         let node = (spec.affinity.as_ref()).and_then(|it| it.node_affinity.as_ref());
         let required = node.and_then(|it| it.required.as_ref());
         let terms = required.and_then(|it| it.node_selector_terms.as_ref());
@@ -81,7 +96,14 @@ impl Placing {
             tolerations: (spec.tolerations.iter().flatten())
                 .map(Tolerated::of)
                 .collect(),
+            asks: kubevirt::asks(spec),
+            room: spec.domain.as_ref().map(Room::of_guest).unwrap_or_default(),
         }
+    }
+
+    /// With the frequency of its clock that virt-controller chose for it (`status.topologyHints.tscFrequency` of an instance).
+    pub fn clock(&mut self, frequency: u64) {
+        self.asks.push(Ask::tsc(frequency));
     }
 
     /// With what the webhook gives to every launcher pod.
@@ -101,8 +123,11 @@ impl Placing {
         if !node.labels.contains_key(names::SCHEDULABLE_LABEL) {
             return Err(Bar::NoKubevirt);
         }
+        if let Some(ask) = self.asks.iter().find(|ask| !ask.is_met(node)) {
+            return Err(Bar::Launcher(ask.clone()));
+        }
         for (key, value) in &self.selector {
-            if node.labels.get(key) != Some(value) {
+            if node.label(key) != Some(value.as_str()) {
                 return Err(Bar::Label(key.clone(), value.clone()));
             }
         }
@@ -116,10 +141,10 @@ impl Placing {
         };
         let tolerated = |taint: &Taint| self.tolerations.iter().any(|it| it.covers(taint));
         let mut taints = node.taints.iter().filter(lasting);
-        match taints.find(|taint| !tolerated(taint)) {
-            Some(taint) => Err(Bar::Taint(taint.to_string())),
-            None => Ok(()),
+        if let Some(taint) = taints.find(|taint| !tolerated(taint)) {
+            return Err(Bar::Taint(taint.to_string()));
         }
+        self.room.within(&node.room).map_err(Bar::Small)
     }
 }
 
@@ -135,19 +160,46 @@ impl Term {
     }
 
     fn holds(&self, name: &str, node: &Node) -> bool {
-        let label = |key: &str| node.labels.get(key).map(String::as_str);
+        let label = |key: &str| node.label(key);
         let field = |key: &str| (key == NAME_FIELD).then_some(name);
         self.labels.iter().all(|it| it.holds(label)) && self.names.iter().all(|it| it.holds(field))
     }
 }
 
-/// Whether a node's label of this name is kept; the others are left to kube-scheduler.
-#[must_use]
-pub fn is_kept(label: &str) -> bool {
-    !label.contains(names::KUBEVIRT_NODE_LABELS)
+impl Node {
+    /// The value of a label.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let label = self.labels.get(key).map(String::as_str);
+        label.or_else(|| {
+            let is_offered = offered::may_be_offered(key) && self.offered.has(offered::number(key));
+            is_offered.then_some(offered::YES)
+        })
+    }
 }
 
-/// `None` of operators that compare numbers, and of labels that are not kept, which are left to kube-scheduler.
+impl Bar {
+    /// How much a node lacks that is too small.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<u64> {
+        let Self::Small(small) = self else {
+            return None;
+        };
+        Some(small.needs.saturating_sub(small.has))
+    }
+
+    /// What nodes have in common that are barred so.
+    #[must_use]
+    pub fn in_common(&self) -> Self {
+        let mut bar = self.clone();
+        if let Self::Small(small) = &mut bar {
+            small.has = 0;
+        }
+        bar
+    }
+}
+
+/// `None` of operators that compare numbers, which are left to kube-scheduler.
 fn requirement(written: &view::Requirement<'_>) -> Option<Requirement> {
     let values = || {
         let values = written.values.iter().flatten();
@@ -160,9 +212,8 @@ fn requirement(written: &view::Requirement<'_>) -> Option<Requirement> {
         "DoesNotExist" => LabelOperator::DoesNotExist,
         _ => return None,
     };
-    let key = written.key.as_deref().filter(|key| is_kept(key))?;
     Some(Requirement {
-        key: key.to_owned(),
+        key: written.key.as_deref()?.to_owned(),
         operator,
     })
 }
@@ -227,6 +278,8 @@ impl fmt::Display for Bar {
                 "KubeVirt does not run there (no label {})",
                 names::SCHEDULABLE_LABEL
             ),
+            Self::Launcher(ask) => ask.fmt(f),
+            Self::Small(small) => small.fmt(f),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod basic;
+mod hardware;
 mod instance;
 mod metadata;
 pub mod placed;

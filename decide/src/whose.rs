@@ -65,6 +65,7 @@ fn launcher(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
             disks: index.disks_of(&vm),
             ..Ties::default()
         },
+        cells: index.guest(&vm).map(|it| it.cells).unwrap_or_default(),
         vm: Some(vm),
     })
 }
@@ -104,6 +105,7 @@ fn filler(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
             placing: guest.map(|guest| index.placing(guest)),
             runs_on,
         },
+        cells: guest.map(|it| it.cells).unwrap_or_default(),
         vm: Some(vm),
     })
 }

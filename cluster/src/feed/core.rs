@@ -1,6 +1,5 @@
 //! What is kept of nodes, pods, networks and inventories.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -11,17 +10,16 @@ use vmberth_decide::event::{Network, Node, Pod};
 use vmberth_decide::fit::counted::Counted;
 use vmberth_decide::inventory::NodeInventoryStatus;
 use vmberth_decide::names;
-use vmberth_decide::placing::{Taint, is_kept};
+use vmberth_decide::placing::{Room, Taint, kept};
 
 use super::unreadable;
 use crate::objects;
 use crate::read::requests;
 
 pub(super) fn node(node: &objects::Node) -> Option<Node> {
-    let labels = node.labels().iter().filter(|(key, _)| is_kept(key));
-    let labels: BTreeMap<String, String> = labels
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let labels = node.labels().iter();
+    let (labels, offered) = kept(labels.map(|(key, value)| (key.as_str(), value.as_str())));
+    let allocatable = |name: &str| Some(node.status.allocatable.get(name)?.0.as_str());
     let hostname = labels.get(names::HOSTNAME_LABEL);
     let taint = |taint: &objects::Taint| Taint {
         key: taint.key.as_str().into(),
@@ -32,6 +30,8 @@ pub(super) fn node(node: &objects::Node) -> Option<Node> {
         hostname: hostname.map(String::as_str).unwrap_or_default().into(),
         taints: node.spec.taints.iter().map(taint).collect(),
         labels: Arc::new(labels),
+        offered,
+        room: Room::of(allocatable("cpu"), allocatable("memory")),
     })
 }
 

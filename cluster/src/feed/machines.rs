@@ -27,5 +27,10 @@ pub(super) fn instance(object: &DynamicObject) -> Option<Box<Guest>> {
     let ended = matches!(phase, Some("Succeeded" | "Failed"))
         || object.metadata.deletion_timestamp.is_some();
     let namespace = object.namespace().unwrap_or_default();
-    Some(Box::new(Guest::of_instance(&instance.0, &namespace, ended)))
+    let mut guest = Guest::of_instance(&instance.0, &namespace, ended);
+    let frequency = object.data.pointer("/status/topologyHints/tscFrequency");
+    if let Some(frequency) = frequency.and_then(serde_json::Value::as_u64) {
+        guest.placing.clock(frequency);
+    }
+    Some(Box::new(guest))
 }

@@ -199,6 +199,34 @@ fn machines_and_instances_want_to_run_until_they_are_deleted_or_over() {
     assert_eq!(machines::machine(&read(broken)), None);
 }
 
+#[test]
+fn nodes_with_what_they_can_do_and_have_for_pods() {
+    let node = core::node(&read(json!({
+        "metadata": {"name": "edge-1", "labels": {
+            "kubernetes.io/hostname": "edge-1", "cpu-model.node.kubevirt.io/EPYC": "true",
+        }},
+        "status": {"allocatable": {"cpu": "3900m", "memory": "7936Mi"}},
+    })))
+    .unwrap();
+    assert_eq!((&*node.hostname, node.labels.len()), ("edge-1", 1));
+    assert_eq!(node.label("cpu-model.node.kubevirt.io/EPYC"), Some("true"));
+    assert_eq!(node.label("cpu-model.node.kubevirt.io/Haswell"), None);
+    assert_eq!(node.room.milli_cpus, Some(3_900));
+    assert_eq!(node.room.memory, Some(7_936 << 20));
+}
+
+#[test]
+fn clock_of_an_instance_is_asked_of_its_node() {
+    let instance = |status: Value| {
+        machines::instance(&read(json!({
+            "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance",
+            "metadata": {"namespace": "edge", "name": "vm1"}, "spec": {}, "status": status,
+        })))
+    };
+    let chosen = instance(json!({"topologyHints": {"tscFrequency": 2_400_000_000_u64}}));
+    assert_ne!(chosen, instance(json!({})));
+}
+
 /// An API server that answers lists of nodes with these names, one list after the other, and lets no watch live.
 fn cluster_of(lists: &[&[&str]]) -> Client {
     let list = |names: &&[&str]| {

@@ -34,7 +34,7 @@ fn volume(number: usize, gib: u64) -> FreeVolume {
         bytes: gib * GI,
         mode: VolumeMode::Filesystem,
         access: AccessModes::of(["ReadWriteOnce"]),
-        labels: std::sync::Arc::default(),
+        labels: Arc::default(),
         file_system: Some(number % 2),
     }
 }

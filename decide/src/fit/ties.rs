@@ -62,6 +62,27 @@ impl Ties {
     }
 }
 
+impl Tie {
+    /// How much is missing, if the tie has numbers in it.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<u64> {
+        let Self::Bar(bar) = self else {
+            return None;
+        };
+        bar.shortfall()
+    }
+
+    /// What nodes have in common that are refused by it.
+    #[must_use]
+    pub fn in_common(&self) -> Self {
+        let mut tie = self.clone();
+        if let Self::Bar(bar) = &mut tie {
+            *bar = bar.in_common();
+        }
+        tie
+    }
+}
+
 impl fmt::Display for Tie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -47,7 +47,10 @@ impl Known {
 }
 
 impl Index {
-    pub(super) fn node_is(&mut self, name: &Arc<str>, node: Option<Node>) {
+    pub(super) fn node_is(&mut self, name: &Arc<str>, mut node: Option<Node>) {
+        if let Some(node) = &mut node {
+            node.offered.share(&mut self.history.offered);
+        }
         let known = self.nodes.entry(Arc::clone(name)).or_default();
         // Most of what happens to a node is its heartbeat.
         if known.node == node {

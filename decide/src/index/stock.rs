@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::cells::cells;
 use crate::event::Volume;
 use crate::fit::Offer;
+use crate::fit::cells::Cells;
 use crate::fit::counted::{Counted, Supply};
 use crate::fit::volumes::{FileSystemOffer, FreeVolume};
 use crate::inventory::{FileSystem, HugePages, NodeInventoryStatus, VfPool, VolumeState};
@@ -20,6 +22,7 @@ pub(super) struct Stock {
     /// PersistentVolumes in which there is no disk yet: what theirs will take is no part of any promise.
     empty: BTreeSet<Arc<str>>,
     pub(super) counted: BTreeMap<Counted, Supply>,
+    cells: Arc<Cells>,
 }
 
 impl Stock {
@@ -32,6 +35,7 @@ impl Stock {
             .collect();
         let mut stock = Self {
             file_systems: inventory.file_systems.iter().map(space).collect(),
+            cells: Arc::new(cells(inventory)),
             ..Self::default()
         };
         for volume in &inventory.volumes {
@@ -112,6 +116,7 @@ impl Stock {
             file_systems: self.file_systems.clone(),
             counted: self.counted.clone(),
             held: BTreeMap::new(),
+            cells: Arc::clone(&self.cells),
         }
     }
 }

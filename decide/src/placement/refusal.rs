@@ -48,7 +48,7 @@ impl Refusal {
             Self::Misfits(_) => match self.hardest() {
                 None => String::new(),
                 // Nodes with this in common differ in nothing.
-                Some(misfit @ Misfit::Tied(_)) => misfit.to_string(),
+                Some(Misfit::Tied(tie)) if tie.shortfall().is_none() => tie.to_string(),
                 Some(misfit) => format!("{misfit} (on {node}, the closest)"),
             },
         }

@@ -1,7 +1,7 @@
 //! Which of the nodes that fit is the best.
 //!
 //! In this order: what the VM needs later is free there already; its volumes are the right ones, not larger ones; functions
-//! are left to VMs that need them, and a disk that comes before its VM goes where there are some. Numbers are whole and the same for the same nodes, whatever else is asked.
+//! are left to VMs that need them, and a disk that comes before its VM goes where there are some; a VM that sees NUMA cells gets one. Numbers are whole and the same for the same nodes, whatever else is asked.
 
 use crate::fit::counted::{Counted, Supply};
 use crate::fit::{Demand, Fit};
@@ -46,6 +46,8 @@ pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Ve
             rest(index, demand, node)
         };
         let points = free.saturating_add(right).saturating_add(rest);
+        let across = u64::from(!fit.one_cell);
+        let points = points.saturating_sub(across);
         // Who needs functions can't earn the points for sparing them.
         let most = if wants_functions {
             MOST.saturating_sub(REST)

@@ -6,7 +6,7 @@ use super::*;
 use crate::event::{Event, Node, Volume};
 use crate::fit::counted::{Counted, When};
 use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
-use crate::inventory::{NodeInventoryStatus, VfPool};
+use crate::inventory::{CellPages, HugePages, NodeInventoryStatus, VfGroup, VfPool};
 
 const GI: u64 = 1 << 30;
 const POOL: &str = "intel.com/intel_sriov_vm";
@@ -124,6 +124,80 @@ fn hardest_misfit_is_told() {
     let words = words(&placement.refused);
     assert!(words["no-disk"].starts_with("needs 1 volume"), "{words:?}");
     assert!(words["small"].starts_with("needs 2 VFs"), "{words:?}");
+}
+
+/// Nodes that are too small are one kind of node, and the largest of them is named.
+#[test]
+fn nodes_that_are_too_small_share_the_words_of_the_largest() {
+    let mut index = Index::default();
+    for (name, memory) in [("edge-1", "8Gi"), ("edge-2", "31Gi"), ("edge-3", "16Gi")] {
+        let label = ("kubevirt.io/schedulable".to_owned(), "true".to_owned());
+        let node = Node {
+            labels: Arc::new([label].into()),
+            room: crate::placing::Room::of(None, Some(memory)),
+            ..Node::default()
+        };
+        index.apply(Event::Node(name.into(), Some(node)));
+    }
+    let spec = r#"{"domain": {"memory": {"guest": "64Gi"}}}"#;
+    let mut demand = demand(&[], 0, When::Later);
+    let placing = crate::placing::Placing::of(&serde_json::from_str(spec).unwrap());
+    demand.ties.placing = Some(placing);
+    let placement = place(&index, &demand, ["edge-1", "edge-2", "edge-3"]);
+    let words = words(&placement.refused);
+    let expected = "will need 64Gi of memory: pods can have 31Gi at most (on edge-2, the closest)";
+    assert!(words.values().all(|it| &**it == expected), "{words:?}");
+    assert_eq!(words.len(), 3);
+}
+
+/// Functions and pages of one NUMA cell for a guest that sees its cells.
+#[test]
+fn better_node_has_all_of_it_in_one_cell() {
+    let mut index = Index::default();
+    for (name, pages) in [("apart", [4, 0]), ("together", [0, 4])] {
+        let node = Node {
+            hostname: name.into(),
+            ..Node::default()
+        };
+        index.apply(Event::Node(name.into(), Some(node)));
+        let cell = |(numa_node, free): (u32, u64)| CellPages {
+            numa_node,
+            total: free,
+            free,
+        };
+        let functions = VfGroup {
+            numa_node: Some(1),
+            state: "Free".to_owned(),
+            count: 2,
+            ..VfGroup::default()
+        };
+        let status = NodeInventoryStatus {
+            vf_pools: vec![VfPool {
+                resource: POOL.to_owned(),
+                discovered: 2,
+                free: 2,
+                functions: vec![functions],
+                ..VfPool::default()
+            }],
+            huge_pages: vec![HugePages {
+                size: "1Gi".to_owned(),
+                total: 4,
+                free: 4,
+                advertised: 4,
+                numa_nodes: (0..).zip(pages).map(cell).collect(),
+            }],
+            ..NodeInventoryStatus::default()
+        };
+        index.apply(Event::Inventory(name.into(), Some(Box::new(status))));
+    }
+    let mut demand = demand(&[], 2, When::Now);
+    let pages = Counted::Pages(crate::pages::PageSize::Gi1);
+    demand.counted.insert(pages, (4, When::Now));
+    demand.cells.dedicated = true;
+    demand.cells.passthrough = true;
+    let placement = place(&index, &demand, ["apart", "together"]);
+    let scores = scores(&index, &demand, &placement.fits);
+    assert_eq!(scores, [("apart", 8), ("together", 10)]);
 }
 
 #[test]

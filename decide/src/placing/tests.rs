@@ -4,25 +4,24 @@ use serde_json::{Value, json};
 use super::*;
 
 fn edge_1() -> Node {
-    let label = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    let model = ("cpu-model.node.kubevirt.io/EPYC", "true");
     let schedulable = (names::SCHEDULABLE_LABEL, "true");
     let taint = |key: &str, value: &str, effect: &str| Taint {
         key: key.into(),
         value: value.into(),
         effect: effect.into(),
     };
+    let (labels, offered) = kept([("rack", "a"), ("disk", "nvme"), schedulable, model].into_iter());
     Node {
         hostname: "edge-1".into(),
-        labels: Arc::new(
-            [("rack", "a"), ("disk", "nvme"), schedulable]
-                .map(label)
-                .into(),
-        ),
+        labels: Arc::new(labels),
+        offered,
         taints: vec![
             taint("cmk", "true", "NoSchedule"),
             taint("soft", "", "PreferNoSchedule"),
             taint("node.kubernetes.io/unreachable", "", "NoExecute"),
         ],
+        room: Room::of(Some("3900m"), Some("7936Mi")),
     }
 }
 
@@ -71,6 +70,16 @@ fn selector_is_named_by_the_label_that_is_missing() {
     assert_eq!(bar(&spec).as_deref(), Some(words));
 }
 
+/// Whatever runs there now: it is the whole node that is too small.
+#[rstest]
+#[case::fits(json!({"memory": {"guest": "4Gi"}}), None)]
+#[case::memory(json!({"memory": {"guest": "8Gi"}}), Some("will need 8Gi of memory: pods can have 7936Mi at most"))]
+#[case::requested(json!({"resources": {"requests": {"cpu": "4"}}}), Some("will need 4 of CPUs: pods can have 3900m at most"))]
+fn node_that_is_too_small(#[case] domain: Value, #[case] words: Option<&str>) {
+    let spec = json!({"domain": domain, "tolerations": [{"operator": "Exists"}]});
+    assert_eq!(bar(&spec).as_deref(), words);
+}
+
 #[rstest]
 #[case::one_term_is_enough(json!([{"matchExpressions": [{"key": "rack", "operator": "In", "values": ["b"]}]}, {"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]), true)]
 #[case::all_of_a_term(json!([{"matchExpressions": [{"key": "disk", "operator": "Exists"}, {"key": "rack", "operator": "NotIn", "values": ["a"]}]}]), false)]
@@ -78,7 +87,8 @@ fn selector_is_named_by_the_label_that_is_missing() {
 #[case::other_name(json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["edge-2"]}]}]), false)]
 #[case::absent(json!([{"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]}]), true)]
 #[case::numbers_are_left_to_the_scheduler(json!([{"matchExpressions": [{"key": "rack", "operator": "Gt", "values": ["9"]}]}]), true)]
-#[case::left_to_the_scheduler(json!([{"matchExpressions": [{"key": "cpu-model.node.kubevirt.io/EPYC", "operator": "Exists"}]}]), true)]
+#[case::model_of_the_node(json!([{"matchExpressions": [{"key": "cpu-model.node.kubevirt.io/EPYC", "operator": "Exists"}]}]), true)]
+#[case::model_of_other_nodes(json!([{"matchExpressions": [{"key": "cpu-model.node.kubevirt.io/Haswell", "operator": "Exists"}]}]), false)]
 #[case::no_terms(json!([]), false)]
 fn affinities(#[case] terms: Value, #[case] allowed: bool) {
     let expected = "the VM's node affinity leaves it out".to_owned();

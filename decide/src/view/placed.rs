@@ -5,10 +5,15 @@ use serde::Deserialize;
 
 use super::affinity::Affinity;
 use super::basic::{Text, fields, list};
-use super::instance::{Domain, Network};
+use super::instance::Network;
 use super::metadata::{Labels, Object};
 use super::pod::{Container, Toleration};
 use super::storage::DataVolumeTemplate;
+
+pub use super::hardware::{
+    Cpu, CpuFeature, Domain, Features, Hyperv, LaunchSecurity, MachineType, Numa, Sev, SevPolicy,
+    Switch,
+};
 
 /// A pod.
 pub type Pod<'a> = Object<'a, PodSpec<'a>>;
@@ -77,6 +82,9 @@ pub struct InstanceSpec<'a> {
     /// Labels that its node must have.
     #[serde(borrow)]
     pub node_selector: Option<Labels<'a>>,
+    /// Architecture of the guest, and so of its node.
+    #[serde(borrow)]
+    pub architecture: Option<Text<'a>>,
     /// What else its node must be.
     #[serde(borrow, default, deserialize_with = "fields")]
     pub affinity: Option<Affinity<'a>>,

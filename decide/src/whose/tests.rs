@@ -158,6 +158,39 @@ fn upload_of_a_disk_needs_all_that_its_vm_needs() {
     assert_eq!(tie.to_string(), "the VM's nodeSelector asks for rack=a");
 }
 
+/// Its launcher pod would ask for a label that the VM does not show.
+#[test]
+fn upload_of_a_disk_goes_where_its_vms_hardware_is_there() {
+    let mut index = cluster();
+    let cpu = json!({"model": "Haswell", "dedicatedCpuPlacement": true, "numa": {"guestMappingPassthrough": {}}});
+    let spec = json!({"volumes": [{"name": "root", "dataVolume": {"name": "root"}}], "domain": {"cpu": cpu}});
+    let machine = json!({"spec": {"running": true, "template": {"spec": spec}}}).to_string();
+    let guest = Guest::of_machine(&serde_json::from_str(&machine).unwrap(), "edge");
+    index.apply(Event::Machine(name("vm"), Some(Box::new(guest))));
+    let demand = ours(&index, &upload("root"));
+    assert!(demand.cells.dedicated && demand.cells.passthrough);
+    let own = [names::SCHEDULABLE_LABEL, names::CPU_MANAGER_LABEL];
+    let allowed = |labels: &[&str]| {
+        let labels = labels.iter().map(|label| (*label, "true"));
+        let (labels, offered) = crate::placing::kept(labels);
+        let node = Node {
+            labels: labels.into(),
+            offered,
+            ..Node::default()
+        };
+        let allowed = demand.ties.allow("edge-1", &node);
+        allowed.map_err(|tie| tie.to_string())
+    };
+    let haswell = "cpu-model.node.kubevirt.io/Haswell";
+    assert_eq!(allowed(&[own[0], own[1], haswell]), Ok(()));
+    let words =
+        format!("the VM's CPU model Haswell is not offered there (no label {haswell}=true)");
+    assert_eq!(allowed(&own), Err(words));
+    // kube-scheduler reads it in the launcher pod itself.
+    let launcher = ours(&index, &launcher_of("vm", &["root"]));
+    assert!(launcher.ties.placing.is_none() && launcher.cells.passthrough);
+}
+
 #[test]
 fn disk_without_a_vm_needs_its_volumes() {
     let mut index = cluster();

@@ -7,7 +7,6 @@ use vmberth_decide::fit::counted::Counted;
 use vmberth_decide::fit::volumes::Labels;
 use vmberth_decide::guest::Guest;
 use vmberth_decide::pages::PageSize;
-use vmberth_decide::placing::is_kept;
 
 use crate::fleet::{Has, NAMESPACE, POOL, claim, class, in_namespace, inventory, known, volume};
 
@@ -34,15 +33,15 @@ fn vm_of(node: usize, at: u64) -> String {
     format!("vm-{node:05}-{at}")
 }
 
-/// Some of the node, and what KubeVirt's labeller says of the features and models of its processor; of these, what the watch keeps.
+/// Some of the node, and what KubeVirt's labeller says of the features and models of its processor.
 fn labels(node: usize) -> Labels {
     let own = (0..20).map(|at| (format!("example.com/label-{at}"), format!("value-{node}")));
-    let features = (0..150).map(|at| {
+    // Ten kinds of machines.
+    let features = (node % 10..300).map(|at| {
         let key = format!("cpu-feature.node.kubevirt.io/feature-{at}");
         (key, "true".to_owned())
     });
-    let all = own.chain(features);
-    all.filter(|(key, _)| is_kept(key)).collect()
+    own.chain(features).collect()
 }
 
 /// A VM with a disk, two functions and huge pages.
@@ -92,7 +91,7 @@ pub(crate) fn list(mut tell: impl FnMut(Event)) {
         }),
     ));
     for node in 0..NODES {
-        tell(known(&name_of(node), labels(node)));
+        tell(known(&name_of(node), &labels(node)));
     }
     for node in 0..NODES {
         tell(inventory(&name_of(node), has(node)));
@@ -128,7 +127,7 @@ pub(crate) fn changes() -> [(&'static str, ThereAndBack); 4] {
     [
         ("node", |node| {
             let name = name_of(node);
-            [known(&name, Labels::new()), known(&name, labels(node))]
+            [known(&name, &Labels::new()), known(&name, &labels(node))]
         }),
         ("inventory", |node| {
             let (name, mut busy) = (name_of(node), has(node));

@@ -8,6 +8,7 @@ use vmberth_decide::fit::volumes::{AccessModes, Labels};
 use vmberth_decide::inventory::{
     FileSystem, HugePages, NodeInventoryStatus, VfPool, Volume as Directory, VolumeState,
 };
+use vmberth_decide::placing::kept;
 
 /// Resource of the virtual functions.
 pub const POOL: &str = "intel.com/intel_sriov_vm";
@@ -32,17 +33,20 @@ pub struct Has {
 /// A node with its agent and its free volumes.
 pub fn node(name: &str, has: Has) -> Vec<Event> {
     let volumes = (0..has.volumes).map(|at| volume(name, at, None));
-    [known(name, Labels::new()), inventory(name, has)]
+    [known(name, &Labels::new()), inventory(name, has)]
         .into_iter()
         .chain(volumes)
         .collect()
 }
 
-/// The node itself.
-pub fn known(name: &str, labels: Labels) -> Event {
+/// The node itself, with what the watch keeps of its labels.
+pub fn known(name: &str, labels: &Labels) -> Event {
+    let labels = labels.iter();
+    let (labels, offered) = kept(labels.map(|(key, value)| (key.as_str(), value.as_str())));
     let node = Node {
         hostname: name.into(),
         labels: Arc::new(labels),
+        offered,
         ..Node::default()
     };
     Event::Node(name.into(), Some(node))

@@ -63,6 +63,12 @@ fn launcher(node: Option<&str>, is_provisioning: bool) -> Event {
     Event::Pod(name("pod"), Some(pod))
 }
 
+/// From the time at which the disk was bound.
+fn held(amount: u64) -> Held {
+    let until = BOUND_AT + 1_800;
+    Held { amount, until }
+}
+
 /// A VM with one disk on edge1, and another without a volume; one free volume and one free function are there.
 fn pinned() -> Index {
     index([
@@ -180,13 +186,13 @@ fn network_that_nobody_knows_takes_nothing_from_the_rest_of_a_hold() {
     assert!(refused(&index, &of(None, 1, 0)).is_some());
     let supplies = |index: &Index| index.offer("edge1").unwrap().counted.clone();
     let pages = Counted::Pages(crate::pages::PageSize::Mi2);
-    assert_eq!(supplies(&index)[&pages].held, [(name("vm"), 32)].into());
+    assert_eq!(supplies(&index)[&pages].held, [(name("vm"), held(32))].into());
     let network = Network {
         resource: Some(POOL.into()),
     };
     index.apply(Event::Network(name("net"), Some(network)));
     let functions = Counted::Vfs(POOL.into());
-    assert_eq!(supplies(&index)[&functions].held, [(name("vm"), 1)].into());
+    assert_eq!(supplies(&index)[&functions].held, [(name("vm"), held(1))].into());
 }
 
 /// Two VMs are pinned here and one volume is left: the first keeps it, and the other one's hold takes nothing.
@@ -228,8 +234,7 @@ fn who_was_first_is_held_for_and_the_other_takes_nothing() {
     assert_eq!(index.holds(), 2);
     let supply = &index.offer("edge1").unwrap().counted[&Counted::Vfs(POOL.into())];
     let held: Vec<_> = supply.held.iter().collect();
-    let until = BOUND_AT + 1_800;
-    assert_eq!(held, [(&name("vm"), &Held { amount: 1, until })]);
+    assert_eq!(held, [(&name("vm"), &self::held(1))]);
 }
 
 /// Two VMs share the scratch space of a node: who waits for it keeps its functions meanwhile, or it could never run.
