@@ -114,7 +114,7 @@ fn functions_and_volumes_are_kept_for_the_vm_whose_disk_lies_here() {
     let index = pinned();
     assert_eq!(
         refused(&index, &of(Some("other"), 0, 1)).unwrap(),
-        "needs 1 VFs intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm"
+        "needs 1 VF intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm"
     );
     assert_eq!(
         refused(&index, &of(None, 1, 0)).unwrap(),
@@ -238,4 +238,43 @@ fn hold_follows_its_scratch_space() {
     index.apply(claim("root-scratch", Some("d")));
     index.apply(bound("d", "root-scratch"));
     assert_eq!(held(&index), 1);
+}
+
+/// What is placed takes what was held for it; what ends gives it back.
+#[test]
+fn gains_grow_only_when_something_comes_free() {
+    let mut index = pinned();
+    let mut gains = |event: Event| {
+        let before = (index.gains(), index.revision());
+        index.apply(event);
+        assert_ne!(index.revision(), before.1, "nothing happened");
+        index.gains() != before.0
+    };
+    assert!(gains(launcher(Some("edge1"), false)), "its second disk needs less now");
+    assert!(gains(claim("data", Some("b"))));
+    assert!(!gains(bound("b", "data")));
+    assert!(gains(Event::Pod(name("pod"), None)));
+    assert!(!gains(launcher(None, false)), "it is only made");
+    assert!(!gains(launcher(Some("edge1"), false)));
+    let other = Pod {
+        node: Some("edge1".into()),
+        requests: vec![(Counted::Pages(crate::pages::PageSize::Mi2), 900)],
+        ..Pod::default()
+    };
+    assert!(!gains(Event::Pod(name("other"), Some(other))));
+    assert!(gains(Event::Pod(name("other"), None)));
+    assert!(gains(machine(false)));
+    assert!(!gains(Event::Inventory("edge1".into(), None)));
+    assert!(gains(inventory("edge1", vec![])));
+    assert!(!gains(Event::Node("edge1".into(), None)));
+}
+
+#[test]
+fn end_of_a_hold_is_a_gain() {
+    let mut index = pinned();
+    let before = index.gains();
+    index.apply(Event::Time(BOUND_AT + 1_799));
+    assert_eq!(index.gains(), before);
+    index.apply(Event::Time(BOUND_AT + 1_800));
+    assert!(index.gains() > before);
 }
