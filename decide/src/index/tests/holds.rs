@@ -240,29 +240,45 @@ fn hold_follows_its_scratch_space() {
     assert_eq!(held(&index), 1);
 }
 
+/// A pod that has so many functions and huge pages.
+fn having(pod: &str, vm: Option<&str>, node: Option<&str>, amounts: [u64; 2]) -> Event {
+    let [functions, pages] = amounts;
+    let requests = vec![
+        (Counted::Vfs(POOL.into()), functions),
+        (Counted::Pages(crate::pages::PageSize::Mi2), pages),
+    ];
+    let pod_now = Pod {
+        node: node.map(Into::into),
+        vm: vm.map(Into::into),
+        is_provisioning: false,
+        requests,
+    };
+    Event::Pod(name(pod), Some(pod_now))
+}
+
 /// What is placed takes what was held for it; what ends gives it back.
 #[test]
 fn gains_grow_only_when_something_comes_free() {
     let mut index = pinned();
+    // Else the functions would be nobody's with the first node, and then kube-scheduler's.
+    index.apply(inventory("edge2", vec![]));
     let mut gains = |event: Event| {
         let before = (index.gains(), index.revision());
         index.apply(event);
         assert_ne!(index.revision(), before.1, "nothing happened");
         index.gains() != before.0
     };
-    assert!(gains(launcher(Some("edge1"), false)), "its second disk needs less now");
+    let launcher = |node| having("pod", Some("vm"), node, [1, 32]);
+    let on = Some("edge1");
+    assert!(!gains(having("others", None, on, [4, 500])));
+    assert!(!gains(launcher(None)), "it is only made");
+    assert!(gains(launcher(on)), "its other disk needs less now");
     assert!(gains(claim("data", Some("b"))));
     assert!(!gains(bound("b", "data")));
     assert!(gains(Event::Pod(name("pod"), None)));
-    assert!(!gains(launcher(None, false)), "it is only made");
-    assert!(!gains(launcher(Some("edge1"), false)));
-    let other = Pod {
-        node: Some("edge1".into()),
-        requests: vec![(Counted::Pages(crate::pages::PageSize::Mi2), 900)],
-        ..Pod::default()
-    };
-    assert!(!gains(Event::Pod(name("other"), Some(other))));
-    assert!(gains(Event::Pod(name("other"), None)));
+    assert!(!gains(launcher(on)), "it takes what was held for it");
+    assert!(gains(having("others", None, on, [3, 500])));
+    assert!(gains(Event::Pod(name("others"), None)));
     assert!(gains(machine(false)));
     assert!(!gains(Event::Inventory("edge1".into(), None)));
     assert!(gains(inventory("edge1", vec![])));
@@ -277,4 +293,19 @@ fn end_of_a_hold_is_a_gain() {
     assert_eq!(index.gains(), before);
     index.apply(Event::Time(BOUND_AT + 1_800));
     assert!(index.gains() > before);
+}
+
+/// The claim's word is enough, whichever of node, volume and claim is heard of last.
+#[rstest]
+#[case::node([2, 1, 0])]
+#[case::volume([0, 2, 1])]
+#[case::claim([0, 1, 2])]
+fn hold_begins_in_any_order(#[case] order: [usize; 3]) {
+    let claim_now = || claim("root", Some("a"));
+    let all = [node("edge1", "edge1"), volume("a", "edge1"), claim_now()];
+    let mut known = index([machine(true), claim("data", None)]);
+    for at in order {
+        known.apply(all[at].clone());
+    }
+    assert_eq!(known.holds(), 1);
 }
