@@ -27,14 +27,14 @@ pub fn cut(text: &str, limit: usize) -> String {
 
 /// `1 page`, `2 pages`.
 #[must_use]
-pub fn count<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let end = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{end}")
 }
 
 /// The verb after a [`count`].
 #[must_use]
-pub fn are<N: PartialEq + From<u8>>(number: N) -> &'static str {
+pub fn are<N: Copy + PartialEq + From<u8>>(number: N) -> &'static str {
     if number == N::from(1) { "is" } else { "are" }
 }
 
