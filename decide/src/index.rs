@@ -5,6 +5,7 @@
 
 mod cells;
 mod claims;
+mod gains;
 mod guests;
 mod holds;
 mod kept;
@@ -51,6 +52,8 @@ pub struct Index {
     claimed: BTreeMap<ObjectName, BTreeSet<Arc<str>>>,
     claims: BTreeMap<ObjectName, Claim>,
     namespaces: BTreeMap<Arc<str>, Namespace>,
+    /// Claims that say this volume is theirs; the volume may not have been heard to say so yet.
+    claimants: BTreeMap<Arc<str>, BTreeSet<ObjectName>>,
     classes: BTreeMap<Arc<str>, Class>,
     networks: BTreeMap<ObjectName, Network>,
     machines: BTreeMap<VmName, Box<Guest>>,
@@ -73,6 +76,8 @@ pub struct Index {
 struct History {
     /// How often something has changed.
     revision: u64,
+    /// How often something came free, or became another.
+    gains: u64,
     /// One text for each class of volumes and each resource, so that comparing those of many nodes stays in the processor's cache.
     texts: BTreeSet<Arc<str>>,
     /// What was answered and is not seen yet.
@@ -152,14 +157,26 @@ impl Index {
         self.node(name)?.1
     }
 
-    /// A number that grows when something changes that placements depend on: who was refused before may fit now.
+    /// A number that grows when something changes that placements depend on.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.history.revision
     }
 
+    /// A number that grows when who was refused before may fit now: a node has more, or an object is another. It stays when there is
+    /// only less.
+    #[must_use]
+    pub fn gains(&self) -> u64 {
+        self.history.gains
+    }
+
     fn has_changed(&mut self) {
         self.history.revision = self.history.revision.wrapping_add(1);
+    }
+
+    fn has_gained(&mut self) {
+        self.has_changed();
+        self.history.gains = self.history.gains.wrapping_add(1);
     }
 
     /// Whether a node somewhere has functions of this resource; all other resources are left to kube-scheduler.

@@ -44,3 +44,4 @@ pub mod view;
 pub mod warning;
 pub mod whose;
 pub mod wish;
+pub mod words;

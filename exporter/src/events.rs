@@ -13,6 +13,7 @@ use vmberth_cluster::objects::Event;
 use vmberth_cluster::write::create;
 use vmberth_decide::node::assess::Advice;
 use vmberth_decide::node::cluster::Node;
+use vmberth_decide::words::cut;
 
 use crate::metrics::{Metrics, Object, Outcome};
 use crate::publish::FIELD_MANAGER;
@@ -174,7 +175,7 @@ fn event(node: &Node, advice: &Advice, now: Timestamp) -> Value {
         },
         "action": "Assess",
         "eventTime": MicroTime(now),
-        "note": cut(&advice.message),
+        "note": cut(&advice.message, NOTE_BYTES),
         "reason": advice.reason,
         "regarding": {
             "apiVersion": "v1",
@@ -186,12 +187,6 @@ fn event(node: &Node, advice: &Advice, now: Timestamp) -> Value {
         "reportingInstance": node.name.chars().take(128).collect::<String>(),
         "type": "Warning",
     })
-}
-
-/// At most as long as a note may be, and whole characters.
-fn cut(text: &str) -> String {
-    let end = text.floor_char_boundary(NOTE_BYTES);
-    text.get(..end).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn a_directory_that_is_mounted_alone(#[case] name: &str, #[case] is_used: bool) 
     let failed = String::from_utf8_lossy(&looked.stderr);
     assert!(looked.status.success(), "{failed}");
     assert_eq!(
-        said.contains("all 1 volumes can be used"),
+        said.contains("the one volume can be used"),
         is_used,
         "{said}"
     );

@@ -14,9 +14,11 @@ use vmberth_decide::index::Index;
 use vmberth_decide::placement::{place, scores};
 use vmberth_serve::body::{BodyBudget, BodyError};
 
-use crate::decision::{Decision, decide};
+use crate::calls;
+use crate::decision::decide;
 use crate::last::Last;
 use crate::lists::Lists;
+use crate::log::{Found, Log};
 use crate::metrics::{Metrics, Outcome, Verb};
 use crate::promised;
 use crate::respond;
@@ -38,6 +40,8 @@ pub struct AppState {
     pub refusals: Refusals,
     /// What the last filter found.
     pub last: Arc<Last>,
+    /// What was logged.
+    pub log: Arc<Log>,
 }
 
 /// Why a call is not answered. kube-scheduler shows the text in an event of the pod, and asks again later.
@@ -107,8 +111,12 @@ impl AppState {
             placement
         });
         promised::keep(&self.index, &question, promise);
-        let answer = respond::json(&respond::filter(&question, &decision))?;
-        self.answered(call, &question, &decision, |placement| placement.fits.len());
+        let result = respond::filter(&question, &decision);
+        let answer = respond::json(&result)?;
+        calls::trace(call.verb, body, &result);
+        let found = Found::of(&question, &decision, |placement| placement.fits.len())
+            .refused_for(&result.failed_and_unresolvable_nodes);
+        self.answered(call, &question, &found);
         Ok(answer)
     }
 
@@ -123,8 +131,10 @@ impl AppState {
                 scores(index, demand, &placement.fits)
             })
         });
-        let answer = respond::json(&respond::prioritize(&question, &decision))?;
-        self.answered(call, &question, &decision, Vec::len);
+        let priorities = respond::prioritize(&question, &decision);
+        let answer = respond::json(&priorities)?;
+        calls::trace(call.verb, body, &priorities);
+        self.answered(call, &question, &Found::of(&question, &decision, Vec::len));
         Ok(answer)
     }
 
@@ -134,52 +144,14 @@ impl AppState {
         missing.map_or(Ok(()), |list| Err(Failure::NotReady(list)))
     }
 
-    /// One line for each decision: enough to find it again, never the pod itself.
-    fn answered<T>(
-        &self,
-        call: Call,
-        question: &Question<'_>,
-        decision: &Decision<T>,
-        fits: impl Fn(&T) -> usize,
-    ) {
-        let nodes = question.names().len();
-        let (outcome, fits, why) = match decision {
-            Decision::Foreign => (Outcome::Foreign, nodes, None),
-            Decision::Unclear(why) => (Outcome::Unclear, 0, Some(why)),
-            Decision::Ours(placed) => match fits(placed) {
-                0 => (Outcome::Refused, 0, None),
-                fits => (Outcome::Placed, fits, None),
-            },
-        };
-        if outcome == Outcome::Refused {
+    /// Counts it, and logs it.
+    fn answered(&self, call: Call, question: &Question<'_>, found: &Found) {
+        if found.outcome == Outcome::Refused {
             self.refusals.happened();
         }
         let took = call.began.elapsed();
-        self.metrics.called(call.verb, outcome, took);
-        let metadata = question.pod.metadata.as_ref();
-        let uid = question.uid();
-        let namespace = metadata
-            .and_then(|it| it.namespace.as_deref())
-            .unwrap_or("");
-        let (verb, name) = (call.verb.as_str(), question.pod.name());
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if outcome == Outcome::Foreign {
-            tracing::debug!(uid, namespace, name, verb, nodes, micros, "pod of no VM");
-            return;
-        }
-        tracing::info!(
-            uid,
-            namespace,
-            name,
-            verb,
-            outcome = outcome.as_str(),
-            why,
-            nodes,
-            fits,
-            refused = nodes.saturating_sub(fits),
-            micros,
-            "decision"
-        );
+        self.metrics.called(call.verb, found.outcome, took);
+        self.log.decided(call.verb, question, found, took);
     }
 
     /// Counts it, and says it in words.

@@ -12,16 +12,18 @@
 //! 4. [`decision`]: `vmberth_decide` says whose pod it is, where it fits and how well ([`last`]: unless it has just said so);
 //!    [`promised`]: the answer is remembered until it is seen;
 //! 5. [`respond`]: decision -> what the scheduler reads;
-//! 6. [`metrics`]: what is counted of it.
+//! 6. [`metrics`], [`log`]: what is counted of it, and said ([`calls`]: the bodies themselves, for who asks).
 //!
 //! Around it: [`args`], [`run`] (start to end, watches into the index), [`policy_file`], [`wake`] (who was refused is
 //! looked at again).
 
 pub mod args;
+pub mod calls;
 pub mod decision;
 pub mod http;
 pub mod last;
 pub mod lists;
+pub mod log;
 pub mod metrics;
 pub mod policy_file;
 pub mod promised;

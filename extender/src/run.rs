@@ -60,6 +60,7 @@ impl Extender {
             metrics: Metrics::register(&registry)?,
             refusals: Refusals::default(),
             last: Arc::default(),
+            log: Arc::default(),
         };
         let waker = args.namespace.zip(args.wake).map(|(namespace, name)| {
             Waker::new(client.clone(), &namespace, name, state.metrics.clone())

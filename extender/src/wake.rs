@@ -19,7 +19,7 @@ use vmberth_decide::names;
 
 use crate::metrics::Metrics;
 
-/// How often it is looked whether something changed.
+/// How often it is looked whether something came free.
 const LOOK: Duration = Duration::from_millis(200);
 /// The shortest time between two writes.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -84,14 +84,14 @@ impl Waker {
 
     /// Looks and wakes, for ever.
     pub async fn run(self, index: &RwLock<Index>, refusals: &Refusals) {
-        let revision = || {
+        let gains = || {
             let index = index.read().unwrap_or_else(PoisonError::into_inner);
-            index.revision()
+            index.gains()
         };
-        let mut told = revision();
+        let mut told = gains();
         loop {
             sleep(LOOK).await;
-            let now = revision();
+            let now = gains();
             if now == told || !refusals.are_recent() {
                 continue;
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource};
+use vmberth_decide::words::cut;
 
 /// Longest note that the API server takes.
 const NOTE_BYTES: usize = 1024;
@@ -64,10 +65,11 @@ impl PolicyEvents {
             uid: config.metadata.uid,
             ..ObjectReference::default()
         };
+        let note = format!("the policy before stays in force: {why}");
         let event = Event {
             type_: EventType::Warning,
             reason: "PolicyRefused".to_owned(),
-            note: Some(cut(&format!("the policy before stays in force: {why}"))),
+            note: Some(cut(&note, NOTE_BYTES)),
             action: "Reload".to_owned(),
             secondary: None,
         };
@@ -106,27 +108,5 @@ impl Untold {
         if !std::mem::replace(&mut self.failed, true) {
             tracing::warn!(error, "no Event about the refused policy yet; tried again");
         }
-    }
-}
-
-/// At most as long as a note may be, and whole characters.
-fn cut(text: &str) -> String {
-    let end = text
-        .char_indices()
-        .map(|(at, c)| at + c.len_utf8())
-        .take_while(|end| *end <= NOTE_BYTES)
-        .last();
-    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_notes_are_cut_between_characters() {
-        assert_eq!(cut("short"), "short");
-        let cut = cut(&"é".repeat(1000));
-        assert_eq!(cut.len(), NOTE_BYTES);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::names;
 use crate::pages::PageSize;
+use crate::words::count;
 
 /// A thing that is counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,15 @@ impl Counted {
         let (domain, _) = name.split_once('/')?;
         let is_own = domain.ends_with("kubernetes.io") || domain == "devices.kubevirt.io";
         (!is_own).then(|| (Self::Vfs(name.into()), units))
+    }
+
+    /// So many of it, in words.
+    #[must_use]
+    pub fn times(&self, amount: u64) -> String {
+        match self {
+            Self::Vfs(resource) => format!("{} {resource}", count(amount, "VF")),
+            Self::Pages(size) => format!("{} of {size}", count(amount, "huge page")),
+        }
     }
 }
 
@@ -179,17 +189,13 @@ impl NotEnough {
 
 impl fmt::Display for NotEnough {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { needs, of, .. } = self;
+        let needs = self.of.times(self.needs);
         if self.when == When::Later {
             // Who has it now does not matter.
             let (usable, total) = (self.there(), self.total);
-            return write!(f, "will need {needs} {of}: {usable} of {total} can be used");
+            return write!(f, "will need {needs}: {usable} of {total} can be used");
         }
-        write!(
-            f,
-            "needs {needs} {of}: {} free of {}",
-            self.free, self.total
-        )?;
+        write!(f, "needs {needs}: {} free of {}", self.free, self.total)?;
         for (amount, what) in [(self.allocated, "allocated"), (self.unusable, "unusable")] {
             if amount > 0 {
                 write!(f, ", {amount} {what}")?;
@@ -259,6 +265,19 @@ mod tests {
             error.to_string(),
             "will need 4 huge pages of 1Gi: 0 of 0 can be used"
         );
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let said = |of: Counted| {
+            enough(&of, 1, When::Now, None, None)
+                .unwrap_err()
+                .to_string()
+        };
+        let vf = said(Counted::Vfs(RESOURCE.into()));
+        assert_eq!(vf, "needs 1 VF intel.com/intel_sriov_vm: 0 free of 0");
+        let page = said(Counted::Pages(PageSize::Mi2));
+        assert_eq!(page, "needs 1 huge page of 2Mi: 0 free of 0");
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn everything_that_is_missing_is_told() {
         texts,
         [
             "needs 1 volume of class local-vd with 10Gi or more for disk-0: 0 of 0 free ones fit",
-            "needs 1 VFs intel.com/intel_sriov_vm: 0 free of 0",
+            "needs 1 VF intel.com/intel_sriov_vm: 0 free of 0",
             "needs 512 huge pages of 2Mi: 0 free of 0",
         ]
     );

@@ -31,7 +31,7 @@ impl Index {
         for claim in now.difference(&before) {
             join(&mut self.users, claim.clone(), vm.clone());
         }
-        self.has_changed();
+        self.has_gained();
         self.hold_again(vm);
     }
 
@@ -40,7 +40,7 @@ impl Index {
             return;
         }
         replace(&mut self.networks, name, network);
-        self.has_changed();
+        self.has_gained();
         let guests = self.machines.iter().chain(&self.instances);
         let vms: BTreeSet<VmName> = guests
             .filter(|(_, guest)| guest.needs.names(name))

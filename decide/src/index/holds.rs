@@ -41,7 +41,7 @@ impl Index {
         let held_as_long = self.policy.hold_seconds == policy.hold_seconds;
         let looks_after = self.policy.storage_classes == policy.storage_classes;
         self.policy = policy;
-        self.has_changed();
+        self.has_gained();
         if !held_as_long || !looks_after {
             self.hold_again_of_all();
         }
@@ -74,9 +74,11 @@ impl Index {
 
     /// Of VMs that have a disk on a node with this hostname.
     pub(super) fn hold_again_at(&mut self, hostname: &Arc<str>) {
-        let volumes = self.tied_to.get(hostname).into_iter().flatten();
-        let volumes = volumes.filter_map(|name| self.volumes.get(name));
-        let claims: BTreeSet<_> = volumes.filter_map(|volume| volume.claim.clone()).collect();
+        let volumes = || self.tied_to.get(hostname).into_iter().flatten();
+        let known = volumes().filter_map(|name| self.volumes.get(name));
+        let mut claims: BTreeSet<_> = known.filter_map(|volume| volume.claim.clone()).collect();
+        let claimants = volumes().filter_map(|name| self.claimants.get(name));
+        claims.extend(claimants.flatten().cloned());
         for claim in &claims {
             self.hold_again_of_users(claim);
         }

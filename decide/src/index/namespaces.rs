@@ -12,7 +12,7 @@ impl Index {
             return;
         }
         replace(&mut self.namespaces, name, namespace);
-        self.has_changed();
+        self.has_gained();
     }
 
     /// What the VM will need that a disk without one stands for: as its claim says, else its namespace, else the policy.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::gains::has_more;
 use super::stock::Stock;
 use super::{Index, join, leave};
 use crate::event::{Node, ObjectName};
@@ -58,6 +59,7 @@ impl Index {
             return;
         }
         let now = node.as_ref().map(|node| Arc::clone(&node.hostname));
+        let is_there = node.is_some();
         let before = std::mem::replace(&mut known.node, node).map(|node| node.hostname);
         if before != now {
             if let Some(before) = &before {
@@ -70,7 +72,11 @@ impl Index {
                 self.hold_again_at(hostname);
             }
         }
-        self.has_changed();
+        if is_there {
+            self.has_gained();
+        } else {
+            self.has_changed();
+        }
         self.offer_again(name);
     }
 
@@ -114,9 +120,15 @@ impl Index {
             .get(resource)
             .map(|nodes| nodes.saturating_sub(1));
         match left {
-            Some(0) | None => self.pools.remove(resource),
-            Some(nodes) => self.pools.insert(Arc::clone(resource), nodes),
-        };
+            // From now on nobody is refused for it: it is kube-scheduler's.
+            Some(0) | None => {
+                self.pools.remove(resource);
+                self.has_gained();
+            }
+            Some(nodes) => {
+                self.pools.insert(Arc::clone(resource), nodes);
+            }
+        }
     }
 
     fn forget_if_nothing(&mut self, name: &Arc<str>) {
@@ -153,8 +165,13 @@ impl Index {
         if let Some(known) = self.nodes.get_mut(name)
             && known.offer != offer
         {
+            let has_more = has_more(offer.as_ref(), known.offer.as_ref());
             known.offer = offer;
-            self.has_changed();
+            if has_more {
+                self.has_gained();
+            } else {
+                self.has_changed();
+            }
         }
     }
 

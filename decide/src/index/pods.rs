@@ -13,7 +13,11 @@ impl Index {
         }
         self.promised_pod_is(name, pod);
         let before = replace(&mut self.pods, name, pod.cloned());
-        self.has_changed();
+        if self.unties(name, before.as_ref(), pod) {
+            self.has_gained();
+        } else {
+            self.has_changed();
+        }
         if let Some(vm) = before.as_ref().and_then(|pod| vm_of(name, pod)) {
             leave(&mut self.pods_of, &vm, name);
         }
@@ -37,6 +41,16 @@ impl Index {
         for node in was_on.iter().chain(&is_on) {
             self.offer_again(node);
         }
+    }
+
+    /// Whether disks of a VM may be elsewhere than before, or need less: its pod has left its node, or has come to one while a disk
+    /// still has no volume. Else who comes only takes; what that is, and what goes, is in the offers.
+    fn unties(&self, name: &ObjectName, before: Option<&Pod>, now: Option<&Pod>) -> bool {
+        let place = |pod: &Pod| Some((vm_of(name, pod)?, pod.node.clone()?));
+        let (before, now) = (before.and_then(place), now.and_then(place));
+        let is_open = |claim: &ObjectName| !self.is_bound(claim);
+        let has_open = |vm: &VmName| self.claims_of(vm).iter().any(is_open);
+        before != now && (before.is_some() || now.is_some_and(|(vm, _)| has_open(&vm)))
     }
 
     /// The node on which a VM runs, or is about to: its launcher pod is there. Of a VM that migrates, the first by name.

@@ -91,7 +91,7 @@ impl Index {
 
     pub(super) fn promise_ends(&mut self, pod: &ObjectName) {
         if self.history.promises.remove(pod).is_some() {
-            self.has_changed();
+            self.has_gained();
         }
     }
 
@@ -110,7 +110,7 @@ impl Index {
         };
         promise.nodes = HashSet::from_iter([Arc::clone(node)]);
         promise.until = self.now.saturating_add(seconds);
-        self.has_changed();
+        self.has_gained();
     }
 
     pub(super) fn end_promises(&mut self) {
@@ -118,7 +118,7 @@ impl Index {
         let now = self.now;
         self.history.promises.retain(|_, it| it.until > now);
         if self.history.promises.len() != before {
-            self.has_changed();
+            self.has_gained();
         }
     }
 

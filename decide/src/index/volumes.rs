@@ -38,12 +38,14 @@ impl Index {
         }
         let both = || before.iter().chain(volume);
         let hostnames: BTreeSet<_> = both().flat_map(|it| it.hostnames.iter().cloned()).collect();
-        let claims: BTreeSet<_> = both().filter_map(|it| it.claim.clone()).collect();
+        let mut claims: BTreeSet<_> = both().filter_map(|it| it.claim.clone()).collect();
+        claims.extend(self.claimants.get(name).into_iter().flatten().cloned());
         for claim in &claims {
             self.hold_again_of_users(claim);
         }
         if both().any(|it| it.hostnames.is_empty()) {
             // Its whole class may be another matter now.
+            self.has_gained();
             self.hold_again_of_all();
         }
         self.offer_again_at(&hostnames);
@@ -61,8 +63,15 @@ impl Index {
         if self.claims.get(name) == claim.as_ref() {
             return;
         }
-        replace(&mut self.claims, name, claim);
-        self.has_changed();
+        let now = claim.as_ref().and_then(|claim| claim.volume.clone());
+        let before = replace(&mut self.claims, name, claim).and_then(|claim| claim.volume);
+        if let Some(volume) = before {
+            leave(&mut self.claimants, &volume, name);
+        }
+        if let Some(volume) = now {
+            join(&mut self.claimants, volume, name.clone());
+        }
+        self.has_gained();
         self.hold_again_of_users(name);
         // A disk that is still to come is as large as its claim.
         let volumes = self.claimed.get(name).into_iter().flatten();
@@ -78,14 +87,14 @@ impl Index {
             return;
         }
         replace(&mut self.classes, name, class);
-        self.has_changed();
+        self.has_gained();
         self.hold_again_of_all();
     }
 
     pub(super) fn scratch_class_is(&mut self, class: Option<Arc<str>>) {
         if self.scratch_class != class {
             self.scratch_class = class;
-            self.has_changed();
+            self.has_gained();
             self.hold_again_of_all();
         }
     }

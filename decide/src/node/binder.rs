@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::{Binding, Config};
 use super::facts::{Facts, PhysicalFunction, VirtualFunction};
 use crate::names;
+use crate::words::{are, count};
 pub use told::{Standing, tell};
 pub(in crate::node) use uses::idle;
 use uses::{default_route, goes_by, unreadable, use_by_host};
@@ -166,10 +167,12 @@ impl<'f> View<'f> {
     /// Why the number of functions stays as it is; writing it takes all of them away first.
     fn refusal_of_count(&self, binding: &Binding, pf: &PhysicalFunction) -> Option<String> {
         let (now, wanted) = (pf.num_vfs, binding.num_vfs);
+        let functions = count(wanted, "function");
+        let are = are(wanted);
         if wanted > pf.total_vfs {
             let total = pf.total_vfs;
             return Some(format!(
-                "{wanted} functions are wanted, the card can have {total}: lower numVFs"
+                "{functions} {are} wanted, the card can have {total}: lower numVFs"
             ));
         }
         if let Some(reason) = default_route(pf).or_else(|| unreadable(self.facts, pf)) {
@@ -178,18 +181,18 @@ impl<'f> View<'f> {
         if let Some(interface) = pf.interfaces.iter().find(|interface| interface.enslaved) {
             let name = &interface.name;
             return Some(format!(
-                "{name} is part of a bond, bridge or team, and a change from {now} to {wanted} functions resets it"
+                "{name} is part of a bond, bridge or team, and a change from {now} to {functions} resets it"
             ));
         }
         if now > 0 && self.held.is_none() {
             return Some(format!(
-                "the kubelet does not answer, so nobody knows which of its {now} functions are in use; {wanted} are wanted"
+                "the kubelet does not answer, so nobody knows which of its {now} are in use; {functions} {are} wanted"
             ));
         }
         let read = pf.vfs.iter().filter(|vf| vf.index < now).count();
         if u32::try_from(read).is_ok_and(|read| read < now) {
             return Some(format!(
-                "{wanted} functions are wanted, it has {now}, and only {read} of them can be read, so nobody knows which are in use"
+                "{functions} {are} wanted, it has {now}, and only {read} of them can be read, so nobody knows which are in use"
             ));
         }
         let (vf, reason) = pf.vfs.iter().find_map(|vf| {
@@ -197,7 +200,7 @@ impl<'f> View<'f> {
             Some((vf, reason))
         })?;
         Some(format!(
-            "{wanted} functions are wanted, it has {now}, and they can only be changed together: {} {reason}",
+            "{functions} {are} wanted, it has {now}, and they can only be changed together: {} {reason}",
             vf.address
         ))
     }
@@ -212,18 +215,19 @@ impl<'f> View<'f> {
         if wanted.is_empty() {
             return;
         }
-        let count = wanted.len();
+        let are = are(wanted.len());
+        let count = count(wanted.len(), "function");
         if let Some(reason) = default_route(pf).or_else(|| unreadable(self.facts, pf)) {
             plan.refuse(&pf.address, reason);
         } else if self.held.is_none() {
             plan.refuse(
                 &pf.address,
-                format!("the kubelet does not answer, so nobody knows which of {count} functions that are not on vfio-pci are in use"),
+                format!("the kubelet does not answer, so nobody knows which of {count} that {are} not on vfio-pci are in use"),
             );
         } else if wanted.iter().all(|vf| vf.group.is_none()) {
             plan.refuse(
                 &pf.address,
-                format!("IOMMU off: {count} functions are in no IOMMU group; boot with intel_iommu=on or amd_iommu=on"),
+                format!("IOMMU off: {count} {are} in no IOMMU group; boot with intel_iommu=on or amd_iommu=on"),
             );
         } else {
             for vf in wanted {

@@ -18,6 +18,7 @@ use super::cluster::Cluster;
 use super::config::Config;
 use super::facts::{Area, Facts};
 use crate::inventory;
+use crate::words::cut;
 use volumes::Before;
 
 /// One finding for each condition, in their order; of the assessment all but findings and advice is read.
@@ -171,7 +172,7 @@ impl Verdict {
             kind,
             status: self.status,
             reason: self.reason,
-            message: words::cut(&self.message, MESSAGE_LIMIT),
+            message: cut(&self.message, MESSAGE_LIMIT),
         }
     }
 

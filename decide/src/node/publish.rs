@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use super::assess::{
     Assessment, FileSystemVerdict, PageVerdict, PoolVerdict, VfVerdict, VolumeVerdict,
 };
-use super::conditions::words::cut;
 use super::conditions::{carry, settled};
 use super::facts::{MachineFacts, PhysicalFunction};
 use super::vfs::link;
 use crate::inventory::{self, GRAIN, NodeInventoryStatus, VfGroup};
+use crate::words::cut;
 
 /// Bytes of the reason of a volume; the whole of it is in the exporter's table.
 const REASON_LIMIT: usize = 160;

@@ -175,8 +175,10 @@ async fn much_advice_floods_nobody() {
 }
 
 #[test]
-fn long_notes_are_cut_between_characters() {
-    assert_eq!(cut("short"), "short");
-    assert_eq!(cut(&"é".repeat(1000)).len(), NOTE_BYTES);
-    assert_eq!(cut(&format!("a{}", "é".repeat(1000))).len(), NOTE_BYTES - 1);
+fn long_notes_are_cut_at_a_word() {
+    let given = advice(&"restart the device plugin ".repeat(100));
+    let event = event(&node(), &given, Timestamp::UNIX_EPOCH);
+    let note = event["note"].as_str().unwrap();
+    assert!(note.len() <= NOTE_BYTES, "{}", note.len());
+    assert!(note.ends_with(" device…"), "{note}");
 }

@@ -166,6 +166,7 @@ impl Bench {
         let state = AppState {
             refusals: Refusals::default(),
             last: Arc::default(),
+            log: Arc::default(),
             index: Arc::new(RwLock::new(index)),
             lists,
             bodies: BodyBudget::new(16 << 20, 32 << 20),

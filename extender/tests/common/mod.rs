@@ -42,6 +42,7 @@ pub fn new() -> Extender {
     let state = AppState {
         refusals: Refusals::default(),
         last: Arc::default(),
+        log: Arc::default(),
         index: Arc::default(),
         lists: Lists::awaited(&Ready::default()),
         bodies: BodyBudget::new(1 << 20, 1 << 20),

@@ -115,13 +115,8 @@ async fn change(cluster: &Cluster, settings: Settings) -> Result<()> {
         .find(kind::CONFIG_MAP, vmberth::NAME, CONFIG)
         .await?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-    let scheduler = if settings.scheduler { "own" } else { "off" };
-    let scheduler = format!("scheduler.mode={scheduler}");
-    vmberth::upgrade(
-        cluster,
-        &["--set-json", &values, "--set-string", &scheduler],
-    )
-    .await?;
+    let scheduler = format!("scheduler={}", settings.scheduler());
+    vmberth::upgrade(cluster, &["--set-json", &values, "--set-json", &scheduler]).await?;
     let now = cluster.get(kind::CONFIG_MAP, vmberth::NAME, CONFIG).await?;
     if before.is_some_and(|before| before["data"] != now["data"]) {
         vmberth::refresh(cluster).await?;

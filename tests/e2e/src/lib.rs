@@ -20,6 +20,7 @@ pub mod disk;
 pub mod exporter;
 pub mod functions;
 pub mod gates;
+pub mod golden;
 pub mod guest;
 pub mod import;
 pub mod kind;

@@ -121,7 +121,7 @@ fn functions_and_volumes_are_kept_for_the_vm_whose_disk_lies_here() {
     let index = pinned();
     assert_eq!(
         refused(&index, &of(Some("other"), 0, 1)).unwrap(),
-        "needs 1 VFs intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm until 00:46:40 UTC"
+        "needs 1 VF intel.com/intel_sriov_vm: 0 free of 8, 4 allocated, 3 unusable, 1 held for edge/vm until 00:46:40 UTC"
     );
     assert_eq!(
         refused(&index, &of(None, 1, 0)).unwrap(),
@@ -275,4 +275,74 @@ fn hold_follows_its_scratch_space() {
     index.apply(claim("root-scratch", Some("d")));
     index.apply(bound("d", "root-scratch"));
     assert_eq!(held(&index), 1);
+}
+
+/// A pod that has so many functions and huge pages.
+fn having(pod: &str, vm: Option<&str>, node: Option<&str>, amounts: [u64; 2]) -> Event {
+    let [functions, pages] = amounts;
+    let requests = vec![
+        (Counted::Vfs(POOL.into()), functions),
+        (Counted::Pages(crate::pages::PageSize::Mi2), pages),
+    ];
+    let pod_now = Pod {
+        node: node.map(Into::into),
+        vm: vm.map(Into::into),
+        is_provisioning: false,
+        requests,
+    };
+    Event::Pod(name(pod), Some(pod_now))
+}
+
+/// What is placed takes what was held for it; what ends gives it back.
+#[test]
+fn gains_grow_only_when_something_comes_free() {
+    let mut index = pinned();
+    // Else the functions would be nobody's with the first node, and then kube-scheduler's.
+    index.apply(inventory("edge2", vec![]));
+    let mut gains = |event: Event| {
+        let before = (index.gains(), index.revision());
+        index.apply(event);
+        assert_ne!(index.revision(), before.1, "nothing happened");
+        index.gains() != before.0
+    };
+    let launcher = |node| having("pod", Some("vm"), node, [1, 32]);
+    let on = Some("edge1");
+    assert!(!gains(having("others", None, on, [4, 500])));
+    assert!(!gains(launcher(None)), "it is only made");
+    assert!(gains(launcher(on)), "its other disk needs less now");
+    assert!(gains(claim("data", Some("b"))));
+    assert!(!gains(bound("b", "data")));
+    assert!(gains(Event::Pod(name("pod"), None)));
+    assert!(!gains(launcher(on)), "it takes what was held for it");
+    assert!(gains(having("others", None, on, [3, 500])));
+    assert!(gains(Event::Pod(name("others"), None)));
+    assert!(gains(machine(false)));
+    assert!(!gains(Event::Inventory("edge1".into(), None)));
+    assert!(gains(inventory("edge1", vec![])));
+    assert!(!gains(Event::Node("edge1".into(), None)));
+}
+
+#[test]
+fn end_of_a_hold_is_a_gain() {
+    let mut index = pinned();
+    let before = index.gains();
+    index.apply(Event::Time(BOUND_AT + 1_799));
+    assert_eq!(index.gains(), before);
+    index.apply(Event::Time(BOUND_AT + 1_800));
+    assert!(index.gains() > before);
+}
+
+/// The claim's word is enough, whichever of node, volume and claim is heard of last.
+#[rstest]
+#[case::node([2, 1, 0])]
+#[case::volume([0, 2, 1])]
+#[case::claim([0, 1, 2])]
+fn hold_begins_in_any_order(#[case] order: [usize; 3]) {
+    let claim_now = || claim("root", Some("a"));
+    let all = [node("edge1", "edge1"), volume("a", "edge1"), claim_now()];
+    let mut known = index([machine(true), claim("data", None)]);
+    for at in order {
+        known.apply(all[at].clone());
+    }
+    assert_eq!(known.holds(), 1);
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::Plan;
 use crate::node::assess::{Advice, Assessment, ConditionKind, Finding, Status};
 use crate::node::conditions::MESSAGE_LIMIT;
-use crate::node::conditions::words::{cut, listed};
+use crate::node::conditions::words::listed;
+use crate::words::cut;
 
 /// Reason of the condition and of the Event.
 const REASON: &str = "BinderFailed";

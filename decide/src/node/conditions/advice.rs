@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::functions::look;
-use super::words::{cut, listed};
+use super::words::listed;
 use crate::node::assess::{
     Advice, Assessment, ConditionKind, Finding, PoolVerdict, Status, VfReason,
 };
@@ -12,6 +12,7 @@ use crate::node::cluster::Cluster;
 use crate::node::config::Config;
 use crate::node::device_plugin::pod_of;
 use crate::node::facts::{Area, Facts};
+use crate::words::{are, count, cut};
 
 /// Bytes of an Event's message, as the API server takes them (k8s.io/kubernetes, pkg/apis/core/validation/events.go).
 pub(in crate::node) const MESSAGE_LIMIT: usize = 1024;
@@ -69,14 +70,16 @@ fn of_pool(
     let resource = &pool.resource;
     let waiting = pool.unadvertised.len();
     if waiting > 0 {
-        let told = format!("{waiting} VFs on vfio-pci are not advertised as {resource}: {restart}");
+        let (vfs, are) = (count(waiting, "VF"), are(waiting));
+        let told = format!("{vfs} on vfio-pci {are} not advertised as {resource}: {restart}");
         advice.push((NOT_ADVERTISED, told));
     }
     let stale = pool.stale.len();
     if stale > 0 {
         let which = listed(&pool.stale);
+        let (devices, are) = (count(stale, "device"), are(stale));
         let told = format!(
-            "{stale} devices are advertised as {resource}, but gone or not on vfio-pci ({which}), and a VM would fail with them: {restart}"
+            "{devices} {are} advertised as {resource}, but gone or not on vfio-pci ({which}), and a VM would fail with them: {restart}"
         );
         advice.push((STALE, told));
     }
@@ -91,9 +94,10 @@ fn of_pool(
         .filter(|address| idle.contains(address))
         .collect();
     if !unbound.is_empty() {
-        let (count, which) = (unbound.len(), listed(&unbound));
+        let which = listed(&unbound);
+        let (vfs, are) = (count(unbound.len(), "VF"), are(unbound.len()));
         let told = format!(
-            "{count} VFs of {resource} are not on vfio-pci ({which}): dpdk-devbind.py -b vfio-pci ADDRESS, or name their card in the exporter's binder"
+            "{vfs} of {resource} {are} not on vfio-pci ({which}): dpdk-devbind.py -b vfio-pci ADDRESS, or name their card in the exporter's binder"
         );
         advice.push(("FunctionsNotBound", told));
     }

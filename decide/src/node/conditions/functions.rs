@@ -6,6 +6,7 @@ use crate::node::assess::PoolVerdict;
 use crate::node::binder::{self, Plan};
 use crate::node::config::DevicePlugin;
 use crate::node::facts::Area;
+use crate::words::{are, count};
 
 /// Worst first: a device plugin that is gone, then devices that a VM would fail with, then functions that wait; last what
 /// the binder refuses.
@@ -85,10 +86,11 @@ fn gone(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
 fn stale(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
     (is_readable(seen) && !pool.stale.is_empty()).then(|| {
         format!(
-            "{} of {} devices of {} are advertised, but gone or not on vfio-pci, and a VM would fail with them: {}",
+            "{} of {} of {} {} advertised, but gone or not on vfio-pci, and a VM would fail with them: {}",
             pool.stale.len(),
-            pool.advertised,
+            count(pool.advertised, "device"),
             pool.resource,
+            are(pool.stale.len()),
             listed(&pool.stale)
         )
     })
@@ -97,10 +99,11 @@ fn stale(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
 fn unadvertised(seen: &Seen<'_>, pool: &PoolVerdict) -> Option<String> {
     (is_readable(seen) && !pool.unadvertised.is_empty()).then(|| {
         format!(
-            "{} of {} functions of {} are good for VMs but not advertised, restart the device plugin: {}",
+            "{} of {} of {} {} good for VMs but not advertised, restart the device plugin: {}",
             pool.unadvertised.len(),
-            pool.discovered,
+            count(pool.discovered, "function"),
             pool.resource,
+            are(pool.unadvertised.len()),
             listed(&pool.unadvertised)
         )
     })

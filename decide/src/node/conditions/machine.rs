@@ -4,6 +4,7 @@ use super::words::listed;
 use super::{Seen, Verdict};
 use crate::node::assess::PageVerdict;
 use crate::node::facts::Area;
+use crate::words::{are, count};
 
 /// The kubelet reads its capacity of huge pages when it starts, and never again (facts: domain 4).
 pub(super) fn huge_pages(seen: &Seen<'_>) -> Verdict {
@@ -20,7 +21,8 @@ pub(super) fn huge_pages(seen: &Seen<'_>) -> Verdict {
         let name = &pages.name;
         let known = pages.seen_by_kubelet;
         (there != known).then(|| {
-            format!("{there} pages of {name} are there, the kubelet saw {known} when it started")
+            let (pages, are) = (count(there, "page"), are(there));
+            format!("{pages} of {name} {are} there, the kubelet saw {known} when it started")
         })
     });
     let differing: Vec<String> = differing.collect();

@@ -157,7 +157,8 @@ fn unoffered(seen: &Seen<'_>, node: &Node) -> Option<String> {
     let (count, all) = (waiting.len(), volumes.len());
     (count > 0).then(|| {
         format!(
-            "{count} of {all} volumes have no PersistentVolume: {}",
+            "{count} of {all} volumes {} no PersistentVolume: {}",
+            if count == 1 { "has" } else { "have" },
             listed(&waiting)
         )
     })

@@ -264,7 +264,7 @@ fn check(kind: ConditionKind, change: fn(&mut World), status: Status, reason: &s
 }
 
 #[rstest]
-#[case::well(|_: &mut World| {}, Status::True, "AllHealthy", "all 1 volumes can be used")]
+#[case::well(|_: &mut World| {}, Status::True, "AllHealthy", "the one volume can be used")]
 #[case::unhealthy(
     |world: &mut World| {
         world.volume().state = VolumeState::Unhealthy;
@@ -432,14 +432,14 @@ fn disk_pressure(
 )]
 #[case::not_advertised(
     |world: &mut World| world.pool().unadvertised = vec!["0000:3b:02.0".to_owned()],
-    Status::False, "NotAdvertised", "1 of 8 functions of intel.com/intel_sriov_vm are good for VMs but not advertised"
+    Status::False, "NotAdvertised", "1 of 8 functions of intel.com/intel_sriov_vm is good for VMs but not advertised"
 )]
 #[case::stale(
     |world: &mut World| {
         world.pool().stale = vec!["0000:3b:02.0".to_owned()];
         world.pool().unadvertised = vec!["0000:3b:02.1".to_owned()];
     },
-    Status::False, "StaleAdvertisement", "1 of 8 devices of intel.com/intel_sriov_vm are advertised, but gone"
+    Status::False, "StaleAdvertisement", "1 of 8 devices of intel.com/intel_sriov_vm is advertised, but gone"
 )]
 #[case::functions_unreadable(
     |world: &mut World| {
@@ -647,7 +647,7 @@ fn virtualization_ready(
 )]
 #[case::not_made_yet(
     |world: &mut World| world.volume().state = VolumeState::Unoffered,
-    Status::False, "Unoffered", "1 of 1 volumes have no PersistentVolume: vol0 (no PersistentVolume yet)"
+    Status::False, "Unoffered", "1 of 1 volumes has no PersistentVolume: vol0 (no PersistentVolume yet)"
 )]
 #[case::not_empty(
     |world: &mut World| {
@@ -692,11 +692,11 @@ fn pvs_in_sync(
         world.plugin_pod();
         world.config.device_plugin.restart = true;
     },
-    &["FunctionsNotAdvertised 1 VFs on vfio-pci are not advertised as intel.com/intel_sriov_vm: the exporter may restart the device plugin"]
+    &["FunctionsNotAdvertised 1 VF on vfio-pci is not advertised as intel.com/intel_sriov_vm: the exporter may restart the device plugin"]
 )]
 #[case::stale_without_a_plugin(
     |world: &mut World| world.pool().stale = vec!["0000:3b:02.0".to_owned()],
-    &["StaleAdvertisement 1 devices are advertised as intel.com/intel_sriov_vm, but gone or not on vfio-pci (0000:3b:02.0), and a VM would fail with them: no pod of the device plugin is on this node: kubectl get pods -n kube-system -l app=sriovdp -o wide"]
+    &["StaleAdvertisement 1 device is advertised as intel.com/intel_sriov_vm, but gone or not on vfio-pci (0000:3b:02.0), and a VM would fail with them: no pod of the device plugin is on this node: kubectl get pods -n kube-system -l app=sriovdp -o wide"]
 )]
 #[case::functions_unreadable(
     |world: &mut World| {

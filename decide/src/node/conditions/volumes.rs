@@ -1,6 +1,6 @@
 //! Whether volumes can be used, and whether their file systems keep what is promised.
 
-use super::words::{cut, listed};
+use super::words::listed;
 use super::{Seen, Verdict};
 use crate::inventory::VolumeState;
 use crate::node::assess::{FileSystemVerdict, Status, VolumeVerdict};
@@ -8,6 +8,7 @@ use crate::node::facts::Area;
 use crate::node::volumes::paths::pattern_of;
 use crate::node::{file_systems, sizes};
 use crate::quantity::format_bytes;
+use crate::words::cut;
 
 /// Bytes of the reason of one volume: several have to fit into a message.
 const REASON_LIMIT: usize = 160;
@@ -61,11 +62,11 @@ pub(super) fn healthy(seen: &Seen<'_>) -> Verdict {
         // PersistentVolume of ours, it would be among the volumes.
         return Verdict::good("NoVolumes", message).and(note);
     }
-    Verdict::good(
-        "AllHealthy",
-        format!("all {} volumes can be used", volumes.len()),
-    )
-    .and(note)
+    let message = match volumes.len() {
+        1 => "the one volume can be used".to_owned(),
+        all => format!("all {all} volumes can be used"),
+    };
+    Verdict::good("AllHealthy", message).and(note)
 }
 
 /// What the condition said before of file systems that are nearly full.

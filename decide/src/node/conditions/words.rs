@@ -1,4 +1,4 @@
-//! Lists and lengths of messages.
+//! Lists in messages.
 
 /// So many of a list are named; the others are counted.
 const NAMED: usize = 4;
@@ -13,20 +13,6 @@ pub(in crate::node) fn listed<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-/// `text` in at most `limit` bytes, with an ellipsis where it was cut.
-pub(in crate::node) fn cut(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    let room = limit.saturating_sub("…".len());
-    let end = text.floor_char_boundary(room);
-    let kept = text.get(..end).unwrap_or_default();
-    if limit < "…".len() {
-        return String::new();
-    }
-    format!("{kept}…")
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -39,19 +25,5 @@ mod tests {
     #[case::one_more(&["a", "b", "c", "d", "e"], "a, b, c, d and 1 more")]
     fn long_lists_are_counted(#[case] items: &[&str], #[case] expected: &str) {
         assert_eq!(listed(items), expected);
-    }
-
-    #[rstest]
-    #[case::fits("vol1", 4, "vol1")]
-    #[case::cut("volume", 5, "vo…")]
-    #[case::between_characters("ééé", 5, "é…")]
-    #[case::no_room("volume", 2, "")]
-    fn text_is_cut_between_characters(
-        #[case] text: &str,
-        #[case] limit: usize,
-        #[case] expected: &str,
-    ) {
-        assert_eq!(cut(text, limit), expected);
-        assert!(cut(text, limit).len() <= limit);
     }
 }

@@ -4,8 +4,8 @@ use super::{Awaited, Decision, PATIENCE, pod_of};
 use crate::node::assess::Advice;
 use crate::node::cluster::{Cluster, Pod};
 use crate::node::conditions::advice::{MESSAGE_LIMIT, NOT_ADVERTISED, STALE};
-use crate::node::conditions::words::cut;
 use crate::node::config::Config;
+use crate::words::cut;
 
 /// Adds to advice about the device plugin what comes of it. No text changes as time goes by, only as the decision does: each
 /// change is another Event.

@@ -4,7 +4,7 @@
 //! some hundred volumes or file systems the last are left out, and counted.
 
 use crate::inventory::{NodeInventoryStatus, Volume};
-use crate::node::conditions::words::cut;
+use crate::words::cut;
 
 /// Bytes of a status: what is left of 16 KiB is for metadata and managedFields.
 pub(super) const STATUS_LIMIT: usize = 14 << 10;

@@ -19,6 +19,8 @@ pub struct Settings {
     pub binder: Option<u32>,
     /// The scheduler is there, too, and places VMs.
     pub scheduler: bool,
+    /// Its extender logs what it is asked and answers.
+    pub calls: bool,
 }
 
 impl Default for Settings {
@@ -28,11 +30,23 @@ impl Default for Settings {
             restart_plugin: false,
             binder: None,
             scheduler: false,
+            calls: false,
         }
     }
 }
 
 impl Settings {
+    /// The chart's `values.scheduler`.
+    pub(super) fn scheduler(self) -> Value {
+        let level = if self.calls {
+            "info,vmberth_extender::calls=trace"
+        } else {
+            "info"
+        };
+        let mode = if self.scheduler { "own" } else { "off" };
+        json!({"mode": mode, "logLevel": level})
+    }
+
     /// The chart's `values.exporter`.
     pub(super) fn values(self) -> Value {
         let binding = |count| json!({"physicalFunction": INTERFACE, "numVFs": count});

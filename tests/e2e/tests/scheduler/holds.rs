@@ -76,7 +76,7 @@ async fn woken(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-fn with_second_disk(vm: &mut Value, claim: &str) {
+pub(crate) fn with_second_disk(vm: &mut Value, claim: &str) {
     let spec = &mut vm["spec"]["template"]["spec"];
     let disk = json!({"name": "second", "disk": {"bus": "virtio"}});
     let volume = json!({"name": "second", "persistentVolumeClaim": {"claimName": claim}});

@@ -6,6 +6,7 @@
     reason = "serde_json's values answer null for what they do not have"
 )]
 
+mod calls;
 mod cluster_mode;
 mod holds;
 mod leaving;
@@ -39,6 +40,7 @@ const SETTINGS: Settings = Settings {
     restart_plugin: false,
     binder: None,
     scheduler: true,
+    calls: false,
 };
 
 /// Makes so many functions on one node, and waits until kubelet and inventory know them.

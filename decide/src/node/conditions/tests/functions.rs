@@ -7,7 +7,7 @@ use crate::node::facts::{ContainerDevices, Interface, PhysicalFunction, VirtualF
 
 const PF: &str = "0000:3b:00.0";
 const VF: &str = "0000:3b:02.0";
-const UNBOUND: &str = "FunctionsNotBound 1 VFs of intel.com/intel_sriov_vm are not on vfio-pci (0000:3b:02.0): dpdk-devbind.py -b vfio-pci ADDRESS, or name their card in the exporter's binder";
+const UNBOUND: &str = "FunctionsNotBound 1 VF of intel.com/intel_sriov_vm is not on vfio-pci (0000:3b:02.0): dpdk-devbind.py -b vfio-pci ADDRESS, or name their card in the exporter's binder";
 
 fn named(name: &str) -> Interface {
     Interface {
@@ -90,7 +90,7 @@ fn vf(world: &mut World) -> &mut VirtualFunction {
 )]
 #[case::card_of_the_binder(
     |world: &mut World| world.config.binder = vec![Binding { num_vfs: 1, ..binding("ens1f0") }],
-    &["BinderRefused the binder leaves alone 0000:3b:00.0: IOMMU off: 1 functions are in no IOMMU group; boot with intel_iommu=on or amd_iommu=on"]
+    &["BinderRefused the binder leaves alone 0000:3b:00.0: IOMMU off: 1 function is in no IOMMU group; boot with intel_iommu=on or amd_iommu=on"]
 )]
 #[case::meant_for_the_host(
     |world: &mut World| world.config.binder = vec![Binding { num_vfs: 1, vfio: false, ..binding(PF) }],
