@@ -19,12 +19,17 @@ pub struct Guest {
     /// Names of the claims behind its volumes.
     pub claims: BTreeSet<Arc<str>>,
     /// Claims that will be made for it, as far as it says what they will be.
-    pub templates: BTreeMap<Arc<str>, Template>,
+    pub templates: Templates,
     /// What is counted.
     pub needs: Needs,
     /// Where it may be.
     pub placing: Placing,
+    /// Who places it, if it says so.
+    pub scheduler: Option<Arc<str>>,
 }
+
+/// Claims that will be made, by name.
+pub type Templates = BTreeMap<Arc<str>, Template>;
 
 /// A claim that will be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +70,17 @@ impl Guest {
         }
     }
 
+    /// Whether it needs the same of a node as another one, whether it wants to run or not.
+    #[must_use]
+    pub fn needs_as(&self, other: &Self) -> bool {
+        let same = |one: &Self| {
+            let mut one = one.clone();
+            one.wants_to_run = false;
+            one
+        };
+        same(self) == same(other)
+    }
+
     fn of(spec: Option<&InstanceSpec<'_>>, namespace: &str) -> Self {
         let Some(spec) = spec else {
             return Self::default();
@@ -76,6 +92,7 @@ impl Guest {
                 .collect(),
             needs: Needs::of(spec, namespace),
             placing: Placing::of(spec),
+            scheduler: spec.scheduler_name.as_deref().map(Into::into),
             ..Self::default()
         }
     }

@@ -8,6 +8,7 @@ mod guests;
 mod holds;
 mod nodes;
 mod pods;
+pub(crate) mod possible;
 mod stock;
 mod volumes;
 

@@ -28,6 +28,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             ("daemonSets", only(json!(["edge/sriov-device-plugin"]))),
             ("schedulerName", one_of(&["", "vmberth-scheduler"])),
             ("plainPasswords", one_of(&["ignore", "warn", "deny"])),
+            ("infeasible", one_of(&["ignore", "warn", "deny"])),
         ],
     );
     fields.prop_map(|mut file| {
