@@ -23,7 +23,7 @@ use crate::whose::only_pools;
 
 use closest::{Closest, Rank};
 pub use infeasible::{Home, Infeasible};
-pub use review::{Change, review};
+pub use review::{Change, asked_at, review};
 
 /// Whether any node could ever hold a VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,12 +98,7 @@ pub fn why_never(index: &Index, vm: &VmName) -> Option<Infeasible> {
 }
 
 /// All that it will need, as far as its disks are still to come; `None` if nobody can say.
-fn demand(
-    index: &Index,
-    vm: &VmName,
-    guest: &Guest,
-    own: &BTreeSet<ObjectName>,
-) -> Option<Demand> {
+fn demand(index: &Index, vm: &VmName, guest: &Guest, own: &BTreeSet<ObjectName>) -> Option<Demand> {
     let amounts = guest.needs.amounts(index, When::Later).ok()?;
     let open = own.iter().filter(|name| !index.is_bound(name));
     let demand = Demand {

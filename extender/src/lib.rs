@@ -14,7 +14,7 @@
 //! 6. [`metrics`]: what is counted of it.
 //!
 //! Around it: [`args`], [`run`] (start to end, watches into the index), [`policy_file`], [`wake`] (who was refused is
-//! looked at again).
+//! looked at again), [`tell`] (VMs that no node could ever hold, as Events).
 
 pub mod args;
 pub mod decision;
@@ -25,5 +25,6 @@ pub mod metrics;
 pub mod policy_file;
 pub mod respond;
 pub mod run;
+pub mod tell;
 pub mod wake;
 pub mod wire;

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::fit::Misfit;
 use crate::fit::counted::NotEnough;
 use crate::fit::ties::Tie;
 use crate::fit::volumes::VolumeMisfit;
-use crate::fit::Misfit;
 use crate::quantity::format_bytes;
 
 /// So much of what a node lacks is told: a line has to stay readable.

@@ -5,7 +5,9 @@ use crate::denial::Denial;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
 use crate::index::Index;
+use crate::mutate::{LeftAlone, Mutation};
 use crate::policy::{OnInfeasible, Policy};
+use crate::subject::{Kind, Operation, Review};
 use crate::warning::Warning;
 
 /// A VM or an instance that is made or changed.
@@ -19,6 +21,29 @@ pub struct Change<'c> {
     pub now: &'c Guest,
     /// As it was, on UPDATE.
     pub before: Option<&'c Guest>,
+}
+
+/// Where this object says what it needs, if anything is to be said of that: a VM, or an instance that is nobody's template, which
+/// the policy looks after. Those of pools and replica sets are asked about one by one, as they are made.
+#[must_use]
+pub fn asked_at(policy: &Policy, review: &Review<'_>, mutation: &Mutation) -> Option<&'static str> {
+    let is_ours = match mutation.left_alone {
+        None | Some(LeftAlone::Complete | LeftAlone::NotTouched) => true,
+        Some(
+            LeftAlone::NotOurs
+            | LeftAlone::ExemptNamespace
+            | LeftAlone::OptedOut
+            | LeftAlone::OwnedByMachine,
+        ) => false,
+    };
+    if !is_ours || policy.infeasible == OnInfeasible::Ignore {
+        return None;
+    }
+    match (review.kind, review.operation) {
+        (Kind::VirtualMachine, Operation::Create | Operation::Update) => Some("spec.template.spec"),
+        (Kind::VirtualMachineInstance, Operation::Create) => Some("spec"),
+        _ => None,
+    }
 }
 
 /// Nothing, a warning or a refusal, as the policy says. A VM that needs what it needed before is not looked at: it has to be

@@ -383,7 +383,9 @@ fn words_begin_with_the_path_and_are_short() {
     let now = vm(3, &[], &json!({}));
     let warning = reviewed(OnInfeasible::Warn, &now, None).unwrap().unwrap();
     let warning = warning.to_string();
-    assert!(warning.starts_with("spec.template.spec: no node could ever hold this VM: will need 3"));
+    assert!(
+        warning.starts_with("spec.template.spec: no node could ever hold this VM: will need 3")
+    );
     assert!(warning.len() <= 256, "{warning}");
     let denial = reviewed(OnInfeasible::Deny, &now, None).unwrap_err();
     assert_eq!(

@@ -7,6 +7,7 @@
 )]
 
 mod holds;
+mod infeasible;
 mod leaving;
 mod placing;
 mod words;
