@@ -151,7 +151,13 @@ impl std::fmt::Debug for Follower {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use axum::http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::json;
     use vmberth_decide::event::Network;
+    use vmberth_serve::ready::Ready;
 
     use super::*;
 
@@ -184,11 +190,47 @@ mod tests {
         assert!(seen.whole().is_some());
     }
 
+    /// Lists are empty, and nothing ever happens.
+    fn quiet_cluster() -> Client {
+        let answer = |request: Request<Body>| async move {
+            if request.uri().to_string().contains("watch=") {
+                std::future::pending::<()>().await;
+            }
+            let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": []});
+            Ok::<_, Infallible>(Response::new(Body::from(list.to_string().into_bytes())))
+        };
+        Client::new(tower::service_fn(answer), "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ready_with_the_lists_that_are_asked_for() {
+        let (placement, ready) = (Arc::<Placement>::default(), Ready::default());
+        let follower = Follower {
+            placement: Arc::clone(&placement),
+            client: quiet_cluster(),
+            watches: AllWatches::new("test").unwrap(),
+            policy: Arc::default(),
+            awaited: vec![(NETWORKS, ready.condition("networks"))],
+        };
+        assert_eq!(ready.missing(), ["networks"]);
+        let known = async {
+            while placement.seen().whole().is_none() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = known => {}
+            () = follower.run() => {}
+        }
+        assert!(placement.seen().whole().is_some());
+        assert!(ready.missing().is_empty());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn new_policy_is_known_within_a_second() {
         let placement = Placement::default();
         let policy = ArcSwap::from_pointee(Policy::default());
-        let class_is_known = async {
+        let checked = async {
             tokio::time::sleep(LOOK / 2).await;
             let first = placement.seen().index.revision();
             tokio::time::sleep(LOOK * 10).await;
@@ -198,7 +240,7 @@ mod tests {
             assert!(placement.seen().index.revision() > first);
         };
         tokio::select! {
-            () = class_is_known => {}
+            () = checked => {}
             () = follow_policy(&placement, &policy) => {}
         }
     }

@@ -10,7 +10,7 @@ use kube::{Client, Config};
 use prometheus::Registry;
 use vmberth_decide::policy::Policy;
 use vmberth_serve::body::BodyBudget;
-use vmberth_serve::ready::Ready;
+use vmberth_serve::ready::{Condition, Ready};
 use vmberth_serve::shutdown::{Shutdown, until_signalled};
 use vmberth_serve::{Parts, Server, build};
 
@@ -65,21 +65,12 @@ impl Webhook {
             metrics: metrics.watch(resource),
         };
         let placement = args.watch_placement.then(Arc::<Placement>::default);
-        let follower = |client| {
-            let awaited = [
-                (args.watch_networks, placement::NETWORKS, "networks"),
-                (args.watch_claims, placement::CLAIMS, "claims"),
-            ];
-            let awaited = awaited.into_iter().filter(|(is_awaited, ..)| *is_awaited);
-            Some(Follower {
-                placement: Arc::clone(placement.as_ref()?),
-                client,
-                watches: metrics.watches().clone(),
-                policy: Arc::clone(&policy),
-                awaited: awaited
-                    .map(|(_, resource, condition)| (resource, ready.condition(condition)))
-                    .collect(),
-            })
+        let follower = |client| Follower {
+            placement: placement.clone().unwrap_or_default(),
+            client,
+            watches: metrics.watches().clone(),
+            policy: Arc::clone(&policy),
+            awaited: awaited(&args, &ready),
         };
         let cluster = Cluster::of(&args, sink, follower).await?;
         let state = AppState {
@@ -141,7 +132,7 @@ impl Cluster {
     async fn of(
         args: &Args,
         sink: impl Fn(&'static str, &'static str) -> Sink,
-        follower: impl FnOnce(Client) -> Option<Follower>,
+        follower: impl FnOnce(Client) -> Follower,
     ) -> anyhow::Result<Self> {
         let configmap = args.namespace.as_deref().zip(args.policy_configmap.clone());
         let watches = args.watch_networks || args.watch_claims || args.watch_placement;
@@ -159,10 +150,22 @@ impl Cluster {
         Ok(Self {
             networks: watched(args.watch_networks, placement::NETWORKS, "networks"),
             claims: watched(args.watch_claims, placement::CLAIMS, "claims"),
-            placement: follower(client.clone()),
+            placement: args.watch_placement.then(|| follower(client.clone())),
             events: configmap.map(|(namespace, name)| PolicyEvents::new(client, namespace, name)),
         })
     }
+}
+
+/// Without the first lists of these no review is decided, whoever watches them.
+fn awaited(args: &Args, ready: &Ready) -> Vec<(&'static str, Condition)> {
+    let all = [
+        (args.watch_networks, placement::NETWORKS, "networks"),
+        (args.watch_claims, placement::CLAIMS, "claims"),
+    ];
+    let asked_for = all.into_iter().filter(|(is_asked_for, ..)| *is_asked_for);
+    asked_for
+        .map(|(_, resource, condition)| (resource, ready.condition(condition)))
+        .collect()
 }
 
 impl std::fmt::Debug for Webhook {
