@@ -102,7 +102,6 @@ fn demand(index: &Index, vm: &VmName, guest: &Guest, own: &BTreeSet<ObjectName>)
     let amounts = guest.needs.amounts(index, When::Later).ok()?;
     let open = own.iter().filter(|name| !index.is_bound(name));
     let demand = Demand {
-        vm: None,
         claims: everything(index, vm, guest, open),
         counted: only_pools(index, amounts),
         ties: Ties {
@@ -110,6 +109,7 @@ fn demand(index: &Index, vm: &VmName, guest: &Guest, own: &BTreeSet<ObjectName>)
             runs_on: None,
             placing: Some(index.placing(guest)),
         },
+        ..Demand::default()
     };
     let mut claims = demand.claims.iter();
     let known = claims.all(|claim| index.knows_class(&claim.class));

@@ -37,10 +37,14 @@ pub(super) enum Rank {
 
 impl Closest {
     pub(super) fn of(node: &Arc<str>, misfits: Vec<Misfit>) -> Self {
-        let rank = misfits.iter().map(|misfit| match misfit {
-            Misfit::Tied(Tie::Disk(..) | Tie::Runs(_)) => Rank::OffItsDisks,
-            Misfit::Tied(Tie::Bar(_)) => Rank::Barred,
-            Misfit::Volumes(_) | Misfit::NotEnough(_) => Rank::Lacks,
+        let rank = misfits.iter().map(|misfit| {
+            let Misfit::Tied(tie) = misfit else {
+                return Rank::Lacks;
+            };
+            match tie {
+                Tie::Disk(..) | Tie::Runs(_) => Rank::OffItsDisks,
+                Tie::Bar(_) => Rank::Barred,
+            }
         });
         Self {
             node: Arc::clone(node),
@@ -59,13 +63,12 @@ impl Closest {
 
 /// Thousandths of what is needed that are not there.
 fn missing(misfit: &Misfit) -> u64 {
-    let needs = match misfit {
-        Misfit::NotEnough(NotEnough { needs, .. })
-        | Misfit::Volumes(VolumeMisfit::NoSpace { needs, .. }) => *needs,
-        Misfit::Volumes(VolumeMisfit::TooFew { claims, .. }) => {
-            u64::try_from(claims.len()).unwrap_or(u64::MAX)
-        }
-        Misfit::Volumes(VolumeMisfit::Held { .. }) | Misfit::Tied(_) => 1,
+    let needs = if let Misfit::NotEnough(NotEnough { needs, .. }) = misfit {
+        *needs
+    } else if let Misfit::Volumes(VolumeMisfit::TooFew { claims, .. }) = misfit {
+        u64::try_from(claims.len()).unwrap_or(u64::MAX)
+    } else {
+        1
     };
     misfit.shortfall().saturating_mul(1_000) / needs.max(1)
 }
