@@ -71,7 +71,7 @@ lacks default 'name: datavolume.vmberth.io'
 for part in webhook exporter scheduler; do
     for name in default everything minimal; do only "$name" ClusterRole "$part"; done
 done
-lacks default.ClusterRole.webhook 'persistentvolumeclaims'
+lacks minimal.ClusterRole.webhook 'persistentvolumeclaims'
 lacks default '--watch-claims'
 lacks default 'client-ca'
 has everything '--watch-claims'

@@ -116,3 +116,25 @@ checksum() { sed -n 's/^ *checksum\/config: //p' "$out/$1"; }
 if [ -n "$(checksum default)" ] && [ "$(checksum default)" != "$(checksum renamed)" ] && [ "$(checksum default)" = "$(checksum version)" ]; then ok; else
     bad "checksum of the scheduler's configuration"
 fi
+
+# A word on VMs that no node could ever hold: the webhook then reads what the extender does, by the same rules, and nothing more.
+rules() { sed -n '/^rules:/,/^---/p' "$out/$1" | grep -v '^ *#'; }
+for name in default everything; do
+    only "$name" Deployment webhook
+    has "$name.Deployment.webhook" '--watch-placement'
+    if [ -n "$(rules "$name.ClusterRole.webhook")" ] &&
+        [ "$(rules "$name.ClusterRole.webhook")" = "$(rules "$name.ClusterRole.scheduler")" ]; then ok; else
+        bad "$name: the webhook reads something else than the extender"
+    fi
+done
+lacks minimal '--watch-placement'
+lacks off '--watch-placement'
+render ignore --kube-version 1.33.0 --set policy.infeasible=ignore
+only ignore ClusterRole webhook
+lacks ignore '--watch-placement'
+has ignore '--watch-networks'
+has ignore 'infeasible: ignore'
+if [ "$(rules ignore.ClusterRole.webhook | grep -c 'resources:')" = 1 ]; then ok; else
+    bad "ignore: the webhook reads more than networks"
+fi
+has default 'infeasible: warn'

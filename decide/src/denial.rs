@@ -47,6 +47,14 @@ pub enum Denial {
         /// The other one.
         second: String,
     },
+    /// A VM that no node could ever hold, which the policy forbids.
+    #[error("{path}: {why} (policy infeasible: deny)")]
+    Infeasible {
+        /// Where it says what it needs.
+        path: String,
+        /// The closest node and what it lacks, and the way out.
+        why: String,
+    },
 }
 
 /// What a user wrote, quoted, and not more of it than a line has room for.

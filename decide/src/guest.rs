@@ -20,14 +20,19 @@ pub struct Guest {
     /// Names of the claims behind its volumes.
     pub claims: BTreeSet<Arc<str>>,
     /// Claims that will be made for it, as far as it says what they will be.
-    pub templates: BTreeMap<Arc<str>, Template>,
+    pub templates: Templates,
     /// What is counted.
     pub needs: Needs,
     /// Where it may be.
     pub placing: Placing,
     /// How it wants to lie on its node.
     pub cells: Wish,
+    /// Who places it, if it says so.
+    pub scheduler: Option<Arc<str>>,
 }
+
+/// Claims that will be made, by name.
+pub type Templates = BTreeMap<Arc<str>, Template>;
 
 /// A claim that will be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +73,17 @@ impl Guest {
         }
     }
 
+    /// Whether it needs the same of a node as another one, whether it wants to run or not.
+    #[must_use]
+    pub fn needs_as(&self, other: &Self) -> bool {
+        let same = |one: &Self| {
+            let mut one = one.clone();
+            one.wants_to_run = false;
+            one
+        };
+        same(self) == same(other)
+    }
+
     fn of(spec: Option<&InstanceSpec<'_>>, namespace: &str) -> Self {
         let Some(spec) = spec else {
             return Self::default();
@@ -80,6 +96,7 @@ impl Guest {
             needs: Needs::of(spec, namespace),
             placing: Placing::of(spec),
             cells: cells(spec),
+            scheduler: spec.scheduler_name.as_deref().map(Into::into),
             ..Self::default()
         }
     }

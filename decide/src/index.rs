@@ -12,6 +12,7 @@ mod kept;
 mod namespaces;
 mod nodes;
 mod pods;
+pub(crate) mod possible;
 mod promises;
 mod stock;
 mod volumes;

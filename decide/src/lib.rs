@@ -18,12 +18,15 @@
 //! 2. [`demand`]: what the VM needs;
 //! 3. [`fit`]: whether a node has all of it, or what it lacks;
 //! 4. [`placement`]: which nodes do, which one best, and why the others can't, in words.
+//!
+//! Beforehand, [`feasible`]: whether a VM could be placed at all, if all others were gone.
 
 pub mod demand;
 pub mod denial;
 pub mod edit;
 pub mod event;
 pub mod explain;
+pub mod feasible;
 pub mod fit;
 pub mod guest;
 pub mod index;

@@ -55,6 +55,8 @@ pub struct Policy {
     pub hold_seconds: u32,
     /// What follows a password in plain text.
     pub plain_passwords: PlainPasswords,
+    /// What follows a VM that no node could ever hold.
+    pub infeasible: OnInfeasible,
 }
 
 /// One kind of virtual functions.
@@ -130,6 +132,20 @@ pub enum PlainPasswords {
     #[default]
     Warn,
     /// The VM is refused.
+    Deny,
+}
+
+/// What follows a VM that no node could ever hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum OnInfeasible {
+    /// Nothing.
+    Ignore,
+    /// A warning, and an Event on the VM as long as it wants to run.
+    #[default]
+    Warn,
+    /// It is refused when it is made or changed; one that is there gets the Event.
     Deny,
 }
 
@@ -215,6 +231,7 @@ impl Default for Policy {
             disk_profile: None,
             hold_seconds: HOLD_SECONDS,
             plain_passwords: PlainPasswords::default(),
+            infeasible: OnInfeasible::default(),
         }
     }
 }

@@ -160,4 +160,12 @@ pub enum Warning {
         /// What is there now.
         to: String,
     },
+    /// A VM that no node could ever hold.
+    #[error("{path}: {why}")]
+    Infeasible {
+        /// Where it says what it needs.
+        path: String,
+        /// The closest node and what it lacks, and the way out.
+        why: String,
+    },
 }

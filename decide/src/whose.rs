@@ -201,7 +201,7 @@ fn counted_by(container: &Container<'_>) -> Vec<(Counted, u64)> {
 }
 
 /// Resources that are no pool of functions are none of ours.
-fn only_pools(index: &Index, mut amounts: Amounts) -> Amounts {
+pub(crate) fn only_pools(index: &Index, mut amounts: Amounts) -> Amounts {
     amounts.retain(|of, _| match of {
         Counted::Vfs(resource) => index.is_pool(resource),
         Counted::Pages(_) => true,

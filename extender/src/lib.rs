@@ -15,7 +15,7 @@
 //! 6. [`metrics`], [`log`]: what is counted of it, and said ([`calls`]: the bodies themselves, for who asks).
 //!
 //! Around it: [`args`], [`run`] (start to end, watches into the index), [`policy_file`], [`wake`] (who was refused is
-//! looked at again).
+//! looked at again), [`tell`] (VMs that no node could ever hold, as Events).
 
 pub mod args;
 pub mod calls;
@@ -29,5 +29,6 @@ pub mod policy_file;
 pub mod promised;
 pub mod respond;
 pub mod run;
+pub mod tell;
 pub mod wake;
 pub mod wire;

@@ -21,6 +21,7 @@ use crate::http::{AppState, app};
 use crate::lists::Lists;
 use crate::metrics::{self, Metrics};
 use crate::policy_file::PolicyFile;
+use crate::tell::Teller;
 use crate::wake::{Refusals, Waker};
 
 /// How often the index is told the time: what is kept for a VM is kept for so many seconds.
@@ -97,6 +98,7 @@ impl Extender {
             refusals,
             ..
         } = &self.state;
+        let teller = Teller::new(self.client.clone());
         let tell = |event| tell(index, event);
         let listed = |resource| lists.complete(resource);
         let (server, shutdown) = (self.server, shutdown.clone());
@@ -106,6 +108,7 @@ impl Extender {
             tokio::join!(
                 feed(self.client, metrics.watches(), listed, tell),
                 tick(index, metrics),
+                teller.run(index, lists),
                 OptionFuture::from(self.policy.map(|policy| policy.follow(tell))),
                 OptionFuture::from(self.waker.map(|waker| waker.run(index, refusals))),
             )

@@ -29,6 +29,10 @@ pub struct Args {
     #[arg(long, env = "VMBERTH_WATCH_CLAIMS")]
     pub watch_claims: bool,
 
+    /// Watch all that placement reads, for a word on VMs that no node could ever hold; networks and claims are known from there
+    #[arg(long, env = "VMBERTH_WATCH_PLACEMENT")]
+    pub watch_placement: bool,
+
     /// ConfigMap that the policy comes from; gets an Event when its content is refused
     #[arg(long, env = "VMBERTH_POLICY_CONFIGMAP", requires = "namespace")]
     pub policy_configmap: Option<String>,
@@ -100,6 +104,7 @@ mod tests {
             "--namespace=vmberth",
             "--watch-networks",
             "--watch-claims",
+            "--watch-placement",
             "--client-ca=/etc/vmberth/client-ca/ca.crt",
         ])
         .unwrap();

@@ -16,7 +16,9 @@ use vmberth_decide::policy::Policy;
 use vmberth_serve::body::{BodyBudget, BodyError};
 
 use crate::decode::{self, Request};
+use crate::feasible;
 use crate::metrics::{Metrics, Rejection, Verdict};
+use crate::placement::Placement;
 use crate::respond;
 use crate::watch::Known;
 
@@ -27,6 +29,8 @@ pub struct AppState {
     pub policy: Arc<ArcSwap<Policy>>,
     /// What is known of other objects; replaced as a whole.
     pub known: Arc<ArcSwap<Known>>,
+    /// What is known of the whole cluster, in place of that; `None` if that is not watched.
+    pub placement: Option<Arc<Placement>>,
     /// How many bytes may be in memory.
     pub bodies: BodyBudget,
     /// What is counted.
@@ -55,7 +59,7 @@ async fn review(State(state): State<Arc<AppState>>, headers: HeaderMap, body: Bo
         Ok(request) => request,
         Err(error) => return reject(&state, error.rejection(), &error.to_string()),
     };
-    let decision = mutate(&request.review, &state.policy.load(), &**state.known.load());
+    let decision = state.decide(&request, &body);
     let (verdict, response) = match respond::review(&request.uid, &decision) {
         Ok(answer) => (verdict_of(&decision), respond::json(StatusCode::OK, answer)),
         Err(error) => {
@@ -73,6 +77,19 @@ async fn review(State(state): State<Arc<AppState>>, headers: HeaderMap, body: Bo
         .decided(request.review.kind, request.review.operation, verdict, took);
     log(&request, verdict, &decision, took);
     response
+}
+
+impl AppState {
+    /// Everything that is decided about one review.
+    fn decide(&self, request: &Request<'_>, body: &[u8]) -> Result<Mutation, Denial> {
+        let policy = self.policy.load();
+        let Some(placement) = &self.placement else {
+            return mutate(&request.review, &policy, &**self.known.load());
+        };
+        let seen = placement.seen();
+        let mutation = mutate(&request.review, &policy, &seen)?;
+        feasible::check(&seen, &policy, (request, body), mutation)
+    }
 }
 
 fn says_json(headers: &HeaderMap) -> bool {

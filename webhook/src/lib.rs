@@ -8,20 +8,23 @@
 //! 1. [`http`]: the route and the steps;
 //! 2. [`decode`]: bytes -> review;
 //! 3. `vmberth_decide::mutate`: review -> edits or denial;
-//! 4. [`patch`]: edits -> RFC 6902;
-//! 5. [`respond`]: verdict -> AdmissionReview;
-//! 6. [`metrics`]: what is counted of it.
+//! 4. [`feasible`]: VMs that no node could ever hold;
+//! 5. [`patch`]: edits -> RFC 6902;
+//! 6. [`respond`]: verdict -> AdmissionReview;
+//! 7. [`metrics`]: what is counted of it.
 //!
 //! Around it: [`args`], [`run`] (start to end), [`policy_file`] (load, reload),
-//! [`watch`] (other objects), [`event`] (a refused policy, told where `kubectl describe` shows it), [`explain`] (the same, offline).
+//! [`watch`], [`placement`] (other objects), [`event`] (a refused policy, told where `kubectl describe` shows it), [`explain`] (the same, offline).
 
 pub mod args;
 pub mod decode;
 pub mod event;
 pub mod explain;
+pub mod feasible;
 pub mod http;
 pub mod metrics;
 pub mod patch;
+pub mod placement;
 pub mod policy_file;
 pub mod respond;
 pub mod run;

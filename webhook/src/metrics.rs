@@ -140,6 +140,12 @@ impl Metrics {
         self.policy_valid.set(0);
     }
 
+    /// Those of watches.
+    #[must_use]
+    pub fn watches(&self) -> &AllWatches {
+        &self.watches
+    }
+
     /// A watch of this resource begins.
     #[must_use]
     pub fn watch(&self, resource: &'static str) -> WatchMetrics {

@@ -10,7 +10,7 @@ use kube::{Client, Config};
 use prometheus::Registry;
 use vmberth_decide::policy::Policy;
 use vmberth_serve::body::BodyBudget;
-use vmberth_serve::ready::Ready;
+use vmberth_serve::ready::{Condition, Ready};
 use vmberth_serve::shutdown::{Shutdown, until_signalled};
 use vmberth_serve::{Parts, Server, build};
 
@@ -18,6 +18,7 @@ use crate::args::{Args, POLICY_POLL};
 use crate::event::PolicyEvents;
 use crate::http::{AppState, app};
 use crate::metrics::{self, Metrics};
+use crate::placement::{self, Follower, Placement};
 use crate::policy_file::{self, PolicyFile};
 use crate::watch::{self, Known, Sink};
 
@@ -36,6 +37,7 @@ pub struct Webhook {
 struct Cluster {
     networks: Option<(Client, Sink)>,
     claims: Option<(Client, Sink)>,
+    placement: Option<Follower>,
     events: Option<PolicyEvents>,
 }
 
@@ -62,10 +64,19 @@ impl Webhook {
             listed: ready.condition(condition),
             metrics: metrics.watch(resource),
         };
-        let cluster = Cluster::of(&args, sink).await?;
+        let placement = args.watch_placement.then(Arc::<Placement>::default);
+        let follower = |client| Follower {
+            placement: placement.clone().unwrap_or_default(),
+            client,
+            watches: metrics.watches().clone(),
+            policy: Arc::clone(&policy),
+            awaited: awaited(&args, &ready),
+        };
+        let cluster = Cluster::of(&args, sink, follower).await?;
         let state = AppState {
             policy: Arc::clone(&policy),
             known: Arc::clone(&known),
+            placement: placement.clone(),
             bodies: BodyBudget::new(args.serve.max_body, args.serve.body_budget),
             metrics: metrics.clone(),
         };
@@ -93,12 +104,14 @@ impl Webhook {
         let Cluster {
             networks,
             claims,
+            placement,
             events,
         } = self.cluster;
         let watches = async {
             tokio::join!(
                 OptionFuture::from(networks.map(|(client, sink)| watch::networks(client, sink))),
                 OptionFuture::from(claims.map(|(client, sink)| watch::claims(client, sink))),
+                OptionFuture::from(placement.map(Follower::run)),
             );
             std::future::pending::<()>().await;
         };
@@ -114,13 +127,16 @@ impl Webhook {
 }
 
 impl Cluster {
-    /// Nothing is asked of the cluster yet; `sink` is told resource and condition of what will be watched.
+    /// Nothing is asked of the cluster yet; `sink` is told resource and condition of what will be watched, `follower` who watches
+    /// the whole.
     async fn of(
         args: &Args,
         sink: impl Fn(&'static str, &'static str) -> Sink,
+        follower: impl FnOnce(Client) -> Follower,
     ) -> anyhow::Result<Self> {
         let configmap = args.namespace.as_deref().zip(args.policy_configmap.clone());
-        if !args.watch_networks && !args.watch_claims && configmap.is_none() {
+        let watches = args.watch_networks || args.watch_claims || args.watch_placement;
+        if !watches && configmap.is_none() {
             return Ok(Self::default());
         }
         let config = Config::infer()
@@ -128,18 +144,28 @@ impl Cluster {
             .context("no cluster to watch; leave out --watch-... and --policy-configmap")?;
         let client = Client::try_from(config)?;
         let watched = |wanted: bool, resource, condition| {
-            wanted.then(|| (client.clone(), sink(resource, condition)))
+            let is_own = wanted && !args.watch_placement;
+            is_own.then(|| (client.clone(), sink(resource, condition)))
         };
         Ok(Self {
-            networks: watched(
-                args.watch_networks,
-                "network-attachment-definitions",
-                "networks",
-            ),
-            claims: watched(args.watch_claims, "persistentvolumeclaims", "claims"),
+            networks: watched(args.watch_networks, placement::NETWORKS, "networks"),
+            claims: watched(args.watch_claims, placement::CLAIMS, "claims"),
+            placement: args.watch_placement.then(|| follower(client.clone())),
             events: configmap.map(|(namespace, name)| PolicyEvents::new(client, namespace, name)),
         })
     }
+}
+
+/// Without the first lists of these no review is decided, whoever watches them.
+fn awaited(args: &Args, ready: &Ready) -> Vec<(&'static str, Condition)> {
+    let all = [
+        (args.watch_networks, placement::NETWORKS, "networks"),
+        (args.watch_claims, placement::CLAIMS, "claims"),
+    ];
+    let asked_for = all.into_iter().filter(|(is_asked_for, ..)| *is_asked_for);
+    asked_for
+        .map(|(_, resource, condition)| (resource, ready.condition(condition)))
+        .collect()
 }
 
 impl std::fmt::Debug for Webhook {

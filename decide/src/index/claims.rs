@@ -1,6 +1,7 @@
 //! Claims that still need a volume of a node.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Index;
@@ -8,6 +9,7 @@ use crate::event::{Claim, ObjectName};
 use crate::fit::counted::VmName;
 use crate::fit::ties::Disk;
 use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
+use crate::guest::Templates;
 use crate::names;
 use crate::policy::{CDI_OVERHEAD_MILLIONTHS, ScratchReclaim};
 
@@ -21,22 +23,38 @@ impl Index {
     /// Claims of a VM without a volume, those that are still to be made among them.
     pub(crate) fn open_claims(&self, vm: &VmName) -> Vec<ClaimDemand> {
         let claims = self.claims_of(vm);
-        claims
-            .iter()
-            .filter(|name| !self.is_bound(name))
-            .filter_map(|name| {
-                let claim = self.claim_or_template(vm, name)?;
-                self.demand(name, &claim)
-            })
-            .collect()
+        let open = claims.iter().filter(|name| !self.is_bound(name));
+        self.demands(open, self.templates_of(vm))
+    }
+
+    /// What each of these claims needs, volume or not, those that are still to be made among them.
+    pub(crate) fn demands<'c>(
+        &self,
+        claims: impl Iterator<Item = &'c ObjectName>,
+        templates: Option<&Templates>,
+    ) -> Vec<ClaimDemand> {
+        let demand = |name: &ObjectName| {
+            let claim = self.claim_or_template(templates, name)?;
+            self.demand(name, &claim)
+        };
+        claims.filter_map(demand).collect()
+    }
+
+    /// Claims that will be made for a VM.
+    pub(crate) fn templates_of(&self, vm: &VmName) -> Option<&Templates> {
+        self.machines.get(vm).map(|machine| &machine.templates)
     }
 
     /// A claim, or what it will be when CDI has made it.
-    fn claim_or_template(&self, vm: &VmName, name: &ObjectName) -> Option<Cow<'_, Claim>> {
+    fn claim_or_template(
+        &self,
+        templates: Option<&Templates>,
+        name: &ObjectName,
+    ) -> Option<Cow<'_, Claim>> {
         if let Some(claim) = self.claim(name) {
             return Some(Cow::Borrowed(claim));
         }
-        let template = self.machines.get(vm)?.templates.get(&name.1)?;
+        let template = templates?.get(&name.1)?;
         let mut claim = template.claim.clone();
         if template.has_overhead {
             claim.bytes = self.with_overhead(&claim);
@@ -72,10 +90,19 @@ impl Index {
     /// Scratch space for the disks of a VM that CDI has still to fill, unless it is there already. One for all whose scratch space is
     /// wiped, since CDI can fill one after the other, and none of these if the pod in hand `has_some`; one each for the others.
     pub(crate) fn scratch_of(&self, vm: &VmName, has_some: bool) -> Vec<ClaimDemand> {
-        let claims = self.claims_of(vm);
+        self.scratch_among(&self.claims_of(vm), self.templates_of(vm), has_some)
+    }
+
+    /// The same for a VM with these disks.
+    pub(crate) fn scratch_among(
+        &self,
+        claims: &BTreeSet<ObjectName>,
+        templates: Option<&Templates>,
+        has_some: bool,
+    ) -> Vec<ClaimDemand> {
         let known = claims
             .iter()
-            .filter_map(|name| Some((name, self.claim_or_template(vm, name)?)));
+            .filter_map(|name| Some((name, self.claim_or_template(templates, name)?)));
         let waiting = known.filter(|(_, claim)| claim.needs_scratch);
         let (kept, wiped): (Vec<_>, Vec<_>) =
             waiting.partition(|(_, claim)| self.keeps_scratch(self.class_of_scratch(claim)));
@@ -118,7 +145,11 @@ impl Index {
 
     /// Disks of a VM that lie on certain nodes.
     pub(crate) fn disks_of(&self, vm: &VmName) -> Vec<Disk> {
-        let claims = self.claims_of(vm);
+        self.disks_among(&self.claims_of(vm))
+    }
+
+    /// Which of these claims lie on certain nodes.
+    pub(crate) fn disks_among(&self, claims: &BTreeSet<ObjectName>) -> Vec<Disk> {
         let disk = |name: &ObjectName| {
             let volume = self.volume_of(name)?;
             (!volume.hostnames.is_empty()).then(|| Disk {

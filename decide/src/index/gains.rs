@@ -51,7 +51,9 @@ fn has_more_space(now: &Offer, before: &Offer) -> bool {
 /// kube-scheduler no longer takes a volume that can't be used, or one on a disk without room for it.
 fn has_fewer_traps(now: &Offer, before: &Offer) -> bool {
     let room = |volume: &FreeVolume| {
-        let file_system = volume.file_system.and_then(|at| before.file_systems.get(at));
+        let file_system = volume
+            .file_system
+            .and_then(|at| before.file_systems.get(at));
         file_system.is_none_or(|it| it.free_bytes >= volume.bytes)
     };
     let left = |volume: &&FreeVolume| !now.volumes.iter().any(|it| it.name == volume.name);

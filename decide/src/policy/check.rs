@@ -71,6 +71,7 @@ impl TryFrom<PolicyFile> for Policy {
             disk_profile,
             hold_seconds: hold_seconds(file.hold_seconds)?.unwrap_or(default.hold_seconds),
             plain_passwords: file.plain_passwords.unwrap_or_default(),
+            infeasible: file.infeasible.unwrap_or_default(),
             exempt_namespaces: exempt,
         })
     }

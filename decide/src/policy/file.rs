@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::{BindingMode, PlainPasswords, PodInterface, ScratchReclaim};
+use super::{BindingMode, OnInfeasible, PlainPasswords, PodInterface, ScratchReclaim};
 #[cfg(test)]
 use super::{HOLD_SECONDS_MAX, schema};
 use crate::toleration::Effect;
@@ -57,6 +57,8 @@ pub(super) struct PolicyFile {
     pub(super) hold_seconds: Option<u32>,
     /// What follows a password in plain text in cloud-init data.
     pub(super) plain_passwords: Option<PlainPasswords>,
+    /// What follows a VM that no node could ever hold.
+    pub(super) infeasible: Option<OnInfeasible>,
 }
 
 /// One taint. The key is required: no key would tolerate every taint of every node.

@@ -42,7 +42,8 @@ fn every_field_is_read() {
          profiles: [{name: plain}]\n\
          daemonSets: [sriov/kube-sriov-device-plugin]\n\
          schedulerName: vmberth-scheduler\n\
-         plainPasswords: deny\n",
+         plainPasswords: deny\n\
+         infeasible: deny\n",
     )
     .unwrap();
     let text: Vec<String> = policy.tolerations.iter().map(ToString::to_string).collect();
@@ -66,6 +67,7 @@ fn every_field_is_read() {
     assert!(policy.daemon_sets.contains(&plugin));
     assert_eq!(policy.scheduler_name.as_deref(), Some("vmberth-scheduler"));
     assert_eq!(policy.plain_passwords, PlainPasswords::Deny);
+    assert_eq!(policy.infeasible, OnInfeasible::Deny);
 }
 
 #[rstest]

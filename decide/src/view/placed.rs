@@ -79,6 +79,9 @@ pub struct InstanceSpec<'a> {
     /// Taints that are put up with.
     #[serde(borrow, default, deserialize_with = "list")]
     pub tolerations: Option<Vec<Toleration<'a>>>,
+    /// Who places it.
+    #[serde(borrow)]
+    pub scheduler_name: Option<Text<'a>>,
     /// Labels that its node must have.
     #[serde(borrow)]
     pub node_selector: Option<Labels<'a>>,

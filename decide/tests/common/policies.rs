@@ -29,6 +29,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             ("schedulerName", one_of(&["", "vmberth-scheduler"])),
             ("requestBerth", any::<bool>().prop_map(Value::from).boxed()),
             ("plainPasswords", one_of(&["ignore", "warn", "deny"])),
+            ("infeasible", one_of(&["ignore", "warn", "deny"])),
         ],
     );
     fields.prop_map(|mut file| {

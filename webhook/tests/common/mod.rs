@@ -41,6 +41,7 @@ fn state_under(policy: Policy, bodies: BodyBudget, registry: &Registry) -> AppSt
     AppState {
         policy: Arc::new(ArcSwap::from_pointee(policy)),
         known: Arc::default(),
+        placement: None,
         bodies,
         metrics: Metrics::register(registry).unwrap(),
     }

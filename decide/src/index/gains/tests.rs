@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::fit::counted::{Counted, VmName, When};
+use crate::fit::counted::{Counted, Held, VmName, When};
 use crate::fit::{Demand, fit};
 
 const POOL: &str = "intel.com/intel_sriov_vm";
@@ -40,8 +40,14 @@ fn volume(number: u8, bytes: u64) -> FreeVolume {
     }
 }
 
+fn held_now(amount: u64) -> Held {
+    Held { amount, until: 0 }
+}
+
 fn supply(total: u64, unusable: u64, allocated: u64, held: &[(u8, u64)]) -> Supply {
-    let held = held.iter().map(|(number, amount)| (vm(*number), *amount));
+    let held = held
+        .iter()
+        .map(|(number, amount)| (vm(*number), held_now(*amount)));
     Supply {
         total,
         unusable,
@@ -62,6 +68,7 @@ fn offer() -> Offer {
         file_systems: file_systems([10, 10]),
         counted: [(pool(), supply(8, 1, 2, &[(0, 2)]))].into(),
         held: [(vm(0), vec![claim(0, 8)])].into(),
+        ..Offer::default()
     }
 }
 
@@ -121,7 +128,8 @@ fn offers() -> impl Strategy<Value = Offer> {
     let volumes = prop::collection::btree_map(0..4_u8, bytes(), 0..4);
     let held = prop::collection::btree_map(0..2_u8, bytes(), 0..2);
     let amounts = [0..6_u64, 0..3, 0..4, 0..3, 0..3];
-    (volumes, held, amounts, [0..8_u64, 0..8]).prop_map(|(volumes, held, amounts, bytes)| {
+    // Each has room for the largest: a volume without would be taken by mistake, and is better gone.
+    (volumes, held, amounts, [4..12_u64, 4..12]).prop_map(|(volumes, held, amounts, bytes)| {
         let [total, unusable, allocated, first, second] = amounts;
         let supply = supply(total, unusable, allocated, &[(0, first), (1, second)]);
         let volumes = volumes.into_iter();
@@ -133,6 +141,7 @@ fn offers() -> impl Strategy<Value = Offer> {
             held: held
                 .map(|(at, bytes)| (vm(at), vec![claim(at, bytes)]))
                 .collect(),
+            ..Offer::default()
         }
     })
 }
@@ -163,7 +172,7 @@ fn shrunk(offer: &Offer, parts: [u64; 4], volumes: usize) -> Offer {
     for supply in less.counted.values_mut() {
         supply.unusable += unusable;
         supply.allocated += allocated;
-        supply.held.insert(vm(7), held);
+        supply.held.insert(vm(7), held_now(held));
     }
     less.held.insert(vm(7), vec![claim(7, 1)]);
     less
@@ -187,4 +196,20 @@ proptest! {
             prop_assert!(has_more(Some(&now), Some(&before)));
         }
     }
+}
+
+/// Where kube-scheduler would have taken what is of no use, a node is better without.
+#[rstest]
+#[case::on_a_full_disk(|offer: &mut Offer| drop(offer.volumes.pop()), true)]
+#[case::with_room(|offer: &mut Offer| drop(offer.volumes.remove(0)), false)]
+#[case::that_cant_be_used(|offer: &mut Offer| offer.spoilt.clear(), true)]
+fn a_volume_that_is_gone(#[case] change: fn(&mut Offer), #[case] is_gain: bool) {
+    let before = Offer {
+        file_systems: file_systems([10, 7]),
+        spoilt: vec![volume(9, 1)],
+        ..offer()
+    };
+    let mut now = before.clone();
+    change(&mut now);
+    assert_eq!(has_more(Some(&now), Some(&before)), is_gain);
 }

@@ -186,13 +186,19 @@ fn network_that_nobody_knows_takes_nothing_from_the_rest_of_a_hold() {
     assert!(refused(&index, &of(None, 1, 0)).is_some());
     let supplies = |index: &Index| index.offer("edge1").unwrap().counted.clone();
     let pages = Counted::Pages(crate::pages::PageSize::Mi2);
-    assert_eq!(supplies(&index)[&pages].held, [(name("vm"), held(32))].into());
+    assert_eq!(
+        supplies(&index)[&pages].held,
+        [(name("vm"), held(32))].into()
+    );
     let network = Network {
         resource: Some(POOL.into()),
     };
     index.apply(Event::Network(name("net"), Some(network)));
     let functions = Counted::Vfs(POOL.into());
-    assert_eq!(supplies(&index)[&functions].held, [(name("vm"), held(1))].into());
+    assert_eq!(
+        supplies(&index)[&functions].held,
+        [(name("vm"), held(1))].into()
+    );
 }
 
 /// Two VMs are pinned here and one volume is left: the first keeps it, and the other one's hold takes nothing.
@@ -286,6 +292,7 @@ fn having(pod: &str, vm: Option<&str>, node: Option<&str>, amounts: [u64; 2]) ->
     ];
     let pod_now = Pod {
         node: node.map(Into::into),
+        nominated: None,
         vm: vm.map(Into::into),
         is_provisioning: false,
         requests,

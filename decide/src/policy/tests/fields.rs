@@ -8,7 +8,7 @@ use crate::wish::{Pages, VfWish};
 fn words_that_mean_nothing_are_the_default() {
     let policy = read(
         "hugepages: none\nvfPools: []\npodInterface: bridge\nstorageClasses: []\nprofiles: []\n\
-         daemonSets: []\nschedulerName: ''\nplainPasswords: warn\n",
+         daemonSets: []\nschedulerName: ''\nplainPasswords: warn\ninfeasible: warn\n",
     );
     assert_eq!(policy.unwrap(), Policy::default());
 }

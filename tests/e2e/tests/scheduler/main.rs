@@ -9,6 +9,7 @@
 mod calls;
 mod cluster_mode;
 mod holds;
+mod infeasible;
 mod leaving;
 mod placing;
 mod words;
