@@ -7,6 +7,7 @@ mod claims;
 mod guests;
 mod holds;
 mod kept;
+mod kinds;
 mod nodes;
 mod pods;
 mod promises;
@@ -22,10 +23,12 @@ use crate::event::{Claim, Class, Event, Network, Node, ObjectName, Pod, Volume};
 use crate::fit::Offer;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
-use crate::policy::Policy;
+use crate::policy::{Policy, ScoreWeights};
 use crate::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 
 use holds::Hold;
+pub(crate) use kinds::Kind;
+use kinds::Kinds;
 use nodes::Known;
 pub use nodes::Unknown;
 pub use promises::Promise;
@@ -58,6 +61,7 @@ pub struct Index {
     holds: BTreeMap<VmName, Hold>,
     /// When each hold ends.
     ends: BTreeSet<(u64, VmName)>,
+    kinds: Kinds,
     scratch_class: Option<Arc<str>>,
     policy: Arc<Policy>,
     now: u64,
@@ -149,6 +153,11 @@ impl Index {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.history.revision
+    }
+
+    /// What counts how much among nodes that fit.
+    pub(crate) fn score_weights(&self) -> ScoreWeights {
+        self.policy.score_weights
     }
 
     fn has_changed(&mut self) {

@@ -32,7 +32,11 @@ impl Index {
     }
 
     /// A claim, or what it will be when CDI has made it.
-    fn claim_or_template(&self, vm: &VmName, name: &ObjectName) -> Option<Cow<'_, Claim>> {
+    pub(super) fn claim_or_template(
+        &self,
+        vm: &VmName,
+        name: &ObjectName,
+    ) -> Option<Cow<'_, Claim>> {
         if let Some(claim) = self.claim(name) {
             return Some(Cow::Borrowed(claim));
         }
