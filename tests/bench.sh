@@ -14,7 +14,7 @@ kinds="launcher-pod vm-vfs-hugepages data-volume foreign-pod"
 tag=$(VMBERTH_REBUILD=1 images/build.sh | tail -n 1)
 cargo build --quiet --locked --release -p vmberth-webhook --example load
 cargo bench --quiet --locked -p vmberth-webhook --bench review --no-run
-cargo bench --quiet --locked -p vmberth-extender --bench cycle --no-run
+cargo bench --quiet --locked -p vmberth-extender --bench cycle --bench placement --no-run
 
 work=$(mktemp -d)
 server=
@@ -109,6 +109,7 @@ done
 stop_server
 taskset -c 0 cargo bench --quiet --locked -p vmberth-webhook --bench review >"$work/pure.txt"
 taskset -c 0 cargo bench --quiet --locked -p vmberth-extender --bench cycle >"$work/extender.jsonl"
+taskset -c 0 cargo bench --quiet --locked -p vmberth-extender --bench placement >"$work/placement.jsonl"
 tests/bench-exporter.sh >"$work/exporter.json"
 
 WORK="$work" KINDS="$kinds" TAG="$tag" IDLE="$idle" TICKS="$(getconf CLK_TCK)" \

@@ -9,6 +9,7 @@ mod gains;
 mod guests;
 mod holds;
 mod kept;
+mod kinds;
 mod namespaces;
 mod nodes;
 mod pods;
@@ -27,10 +28,12 @@ use crate::fit::Offer;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
 use crate::placing::Offered;
-use crate::policy::Policy;
+use crate::policy::{Policy, ScoreWeights};
 use crate::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 
 use holds::Hold;
+pub(crate) use kinds::Kind;
+use kinds::Kinds;
 use nodes::Known;
 pub use nodes::Unknown;
 pub use promises::Promise;
@@ -66,6 +69,7 @@ pub struct Index {
     holds: BTreeMap<VmName, Hold>,
     /// When each hold ends.
     ends: BTreeSet<(u64, VmName)>,
+    kinds: Kinds,
     scratch_class: Option<Arc<str>>,
     policy: Arc<Policy>,
     now: u64,
@@ -169,6 +173,11 @@ impl Index {
     #[must_use]
     pub fn gains(&self) -> u64 {
         self.history.gains
+    }
+
+    /// What counts how much among nodes that fit.
+    pub(crate) fn score_weights(&self) -> ScoreWeights {
+        self.policy.score_weights
     }
 
     fn has_changed(&mut self) {

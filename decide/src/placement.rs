@@ -1,6 +1,7 @@
 //! Which nodes can hold a VM, which one best, and why the others can't.
 
 mod refusal;
+mod room;
 mod score;
 
 use std::collections::BTreeMap;

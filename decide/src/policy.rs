@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod file;
 mod profile;
 pub(crate) mod refuse;
+mod weights;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,7 @@ use crate::profile::Profile;
 use crate::toleration::Toleration;
 
 use file::PolicyFile;
+pub use weights::ScoreWeights;
 
 /// What CDI keeps of a claim for the file system, unless CDIConfig says otherwise (facts: kubevirt-cdi 4).
 pub(crate) const CDI_OVERHEAD_MILLIONTHS: u32 = 60_000;
@@ -53,6 +55,8 @@ pub struct Policy {
     pub disk_profile: Option<String>,
     /// Seconds for which the rest of a VM's demand is held where its disks lie.
     pub hold_seconds: u32,
+    /// What counts how much among the nodes that can hold a VM.
+    pub score_weights: ScoreWeights,
     /// What follows a password in plain text.
     pub plain_passwords: PlainPasswords,
     /// What follows a VM that no node could ever hold.
@@ -230,6 +234,7 @@ impl Default for Policy {
             request_berth: false,
             disk_profile: None,
             hold_seconds: HOLD_SECONDS,
+            score_weights: ScoreWeights::default(),
             plain_passwords: PlainPasswords::default(),
             infeasible: OnInfeasible::default(),
         }

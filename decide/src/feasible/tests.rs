@@ -272,7 +272,7 @@ fn disk_on_the_wrong_node_is_named_with_the_way_out() {
     let guest = vm(1, &["root"], &json!({}));
     assert_eq!(
         said(&index, &guest),
-        "the VM's disk root can be used on edge-2 only, which could never run it: will need 1 VFs intel.com/intel_sriov_vm: \
+        "the VM's disk root can be used on edge-2 only, which could never run it: will need 1 VF intel.com/intel_sriov_vm: \
          0 of 0 can be used; delete the claim root with all data and fill it again: it then goes to a node like edge-1"
     );
     // Nowhere else, either: then it is not the disk's fault.

@@ -46,7 +46,7 @@ impl Index {
     }
 
     /// A claim, or what it will be when CDI has made it.
-    fn claim_or_template(
+    pub(super) fn claim_or_template(
         &self,
         templates: Option<&Templates>,
         name: &ObjectName,

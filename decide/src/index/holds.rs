@@ -96,8 +96,9 @@ impl Index {
         }
     }
 
-    /// Finds out anew what is held for a VM.
+    /// Finds out anew what is held for a VM, and of what kind it is: both follow from the same objects.
     pub(super) fn hold_again(&mut self, vm: &VmName) {
+        self.kind_again(vm);
         let now = self.hold_of(vm);
         if self.holds.get(vm) == now.as_ref() {
             return;

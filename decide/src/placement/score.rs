@@ -1,84 +1,146 @@
 //! Which of the nodes that fit is the best.
 //!
-//! In this order: what the VM needs later is free there already; its volumes are the right ones, not larger ones; functions
-//! are left to VMs that need them, and a disk that comes before its VM goes where there are some; a VM that sees NUMA cells gets one. Numbers are whole and the same for the same nodes, whatever else is asked.
+//! Each node gets a share of the points for each of the parts below, as the policy weighs them (`scoreWeights`). Then the best node
+//! gets [`MOST`], the worst 0, and the others what lies between, so that small differences count where there are no large ones.
+//! Numbers are whole, and the same for the same nodes in any order. Which weights are the defaults, and why, is measured by
+//! extender/benches/placement.
 
+use super::room::Room;
 use crate::fit::counted::{Counted, Supply};
-use crate::fit::{Demand, Fit};
+use crate::fit::{Demand, Fit, Offer};
 use crate::index::Index;
 
 /// The highest score that kube-scheduler takes (`MaxExtenderPriority`).
 pub const MOST: u64 = 10;
 
-/// Points for what a VM needs later and could have now.
-const FREE_NOW: u64 = 4;
-/// Most points for volumes without waste.
-const RIGHT_SIZE: u64 = 4;
-/// Most points for what the node has that this VM does not need: none of it for a VM that needs none, all of it for a disk whose
-/// VM does not exist yet and may want any of it.
-const REST: u64 = 2;
+/// All points of a part: shares are in thousandths.
+pub(super) const ALL: u64 = 1000;
+
+/// Weight of a VM that sees NUMA cells having all in one; of all others no node is better.
+const ONE_CELL: u32 = 2;
 
 /// A score from 0 to [`MOST`] for each of these nodes that fit, in their order.
 #[must_use]
 pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Vec<(&'n str, u64)> {
-    let needs = demand
-        .claims
+    let asked = Asked::of(index, demand);
+    let points: Vec<u64> = fits
         .iter()
-        .fold(0, |sum: u64, claim| sum.saturating_add(claim.bytes));
-    let wants_functions = demand
-        .counted
-        .keys()
-        .any(|of| matches!(of, Counted::Vfs(_)));
-    let score = |node: &str, fit: &Fit| {
-        let free = if fit.all_free_now { FREE_NOW } else { 0 };
-        // Waste of as much as is needed costs half of the points.
-        let waste = fit.waste;
-        let right = if needs == 0 {
-            RIGHT_SIZE
-        } else {
-            let of = u128::from(needs).saturating_add(u128::from(waste));
-            let points = u128::from(RIGHT_SIZE).saturating_mul(u128::from(needs)) / of;
-            u64::try_from(points).unwrap_or(RIGHT_SIZE)
-        };
-        let rest = if wants_functions {
-            0
-        } else {
-            rest(index, demand, node)
-        };
-        let points = free.saturating_add(right).saturating_add(rest);
-        let across = u64::from(!fit.one_cell);
-        let points = points.saturating_sub(across);
-        // Who needs functions can't earn the points for sparing them.
-        let most = if wants_functions {
-            MOST.saturating_sub(REST)
-        } else {
-            MOST
-        };
-        points.saturating_mul(MOST) / most.max(1)
+        .map(|(node, fit)| asked.points(index, node, fit))
+        .collect();
+    let best = points.iter().copied().max().unwrap_or(0);
+    let worst = points.iter().copied().min().unwrap_or(0);
+    let spread = best.saturating_sub(worst).max(1);
+    let score = |points: u64| {
+        let behind = best.saturating_sub(points).saturating_mul(MOST);
+        MOST.saturating_sub(behind.div_ceil(spread))
     };
-    fits.iter()
-        .map(|(node, fit)| (*node, score(node, fit)))
-        .collect()
+    let nodes = fits.iter().map(|(node, _)| *node);
+    nodes.zip(points.into_iter().map(score)).collect()
 }
 
-/// Points for what is left over.
-fn rest(index: &Index, demand: &Demand, node: &str) -> u64 {
-    let Ok(offer) = index.offer(node) else {
-        return 0;
-    };
-    let has = |wanted: fn(&Counted) -> bool, amount: fn(&Supply) -> u64| {
-        let mut counted = offer.counted.iter();
-        counted.any(|(of, supply)| wanted(of) && amount(supply) > 0)
-    };
-    let functions: fn(&Counted) -> bool = |of| matches!(of, Counted::Vfs(_));
-    let pages: fn(&Counted) -> bool = |of| matches!(of, Counted::Pages(_));
-    let free: fn(&Supply) -> u64 = |supply| supply.free_for(None);
-    if demand.vm.is_none() {
-        return u64::from(has(functions, free)).saturating_add(u64::from(has(pages, free)));
+/// What is the same for all nodes.
+struct Asked<'k> {
+    demand: &'k Demand,
+    /// Bytes of all claims.
+    bytes: u64,
+    room: Room<'k>,
+}
+
+impl<'k> Asked<'k> {
+    fn of(index: &'k Index, demand: &'k Demand) -> Self {
+        let bytes = demand.claims.iter().map(|claim| claim.bytes);
+        Self {
+            demand,
+            bytes: bytes.fold(0, u64::saturating_add),
+            room: Room::of(index, demand),
+        }
     }
-    if has(functions, Supply::usable) {
-        0
-    } else {
-        REST
+
+    fn points(&self, index: &Index, node: &str, fit: &Fit) -> u64 {
+        let Ok(offer) = index.offer(node) else {
+            return 0;
+        };
+        let weights = index.score_weights();
+        let keeps_open = self.keeps_open();
+        let parts = [
+            (weights.free_now, if fit.all_free_now { ALL } else { 0 }),
+            (
+                weights.right_size,
+                share(self.bytes, self.bytes.saturating_add(fit.waste)),
+            ),
+            (
+                weights.room,
+                if keeps_open { 0 } else { self.room.kept(offer) },
+            ),
+            (weights.full_nodes, self.fullness(offer)),
+            (ONE_CELL, if fit.one_cell { ALL } else { 0 }),
+            (
+                weights.functions,
+                self.spared(offer, |of| matches!(of, Counted::Vfs(_))),
+            ),
+            (
+                weights.pages,
+                self.spared(offer, |of| matches!(of, Counted::Pages(_))),
+            ),
+            (
+                weights.disk_headroom,
+                ALL.saturating_sub(share(self.bytes, free_bytes(offer))),
+            ),
+        ];
+        let points = parts.map(|(weight, share)| u64::from(weight).saturating_mul(share));
+        points.into_iter().fold(0, u64::saturating_add)
     }
+
+    /// A disk whose VM does not exist yet may be anything's: it goes where most is possible.
+    fn keeps_open(&self) -> bool {
+        self.demand.vm.is_none() && self.demand.counted.is_empty()
+    }
+
+    /// The more of a node's volumes and bytes it takes, the fuller the node was: empty ones are kept for what needs much.
+    fn fullness(&self, offer: &Offer) -> u64 {
+        let claims = u64::try_from(self.demand.claims.len()).unwrap_or(u64::MAX);
+        let volumes = u64::try_from(offer.volumes.len()).unwrap_or(u64::MAX);
+        let both = share(claims, volumes).saturating_add(share(self.bytes, free_bytes(offer)));
+        both / 2
+    }
+
+    /// What it takes of the free functions, or pages, that the node has: all of the points where there are none to be wasted. Of a
+    /// disk without a VM it is the other way round.
+    fn spared(&self, offer: &Offer, is_this: impl Fn(&Counted) -> bool) -> u64 {
+        let vm = self.demand.vm.as_ref();
+        let kinds = offer.counted.iter().filter(|(of, _)| is_this(of));
+        let free = |supply: &Supply| supply.free_for(vm);
+        if self.keeps_open() {
+            let mut kinds = kinds;
+            let is_free = kinds.any(|(_, supply)| free(supply) > 0);
+            return if is_free { ALL } else { 0 };
+        }
+        let there = kinds.filter(|(of, supply)| supply.usable() > 0 || self.needs(of) > 0);
+        let shares = there.map(|(of, supply)| share(self.needs(of), free(supply)));
+        let (sum, count) = shares.fold((0_u64, 0_u64), |(sum, count), share| {
+            (sum.saturating_add(share), count.saturating_add(1))
+        });
+        sum.checked_div(count).unwrap_or(ALL)
+    }
+
+    fn needs(&self, of: &Counted) -> u64 {
+        self.demand.counted.get(of).map_or(0, |(amount, _)| *amount)
+    }
+}
+
+/// How much this is of all, in thousandths; of nothing it is all.
+fn share(part: u64, all: u64) -> u64 {
+    let thousandths = u128::from(part).saturating_mul(u128::from(ALL));
+    let share = thousandths.checked_div(u128::from(all));
+    let share = share.map_or(ALL, |share| u64::try_from(share).unwrap_or(ALL));
+    share.min(ALL)
+}
+
+/// What the node's disks still hold when all promises are kept; without any file system that is known, more than anything needs.
+fn free_bytes(offer: &Offer) -> u64 {
+    if offer.file_systems.is_empty() {
+        return u64::MAX;
+    }
+    let free = offer.file_systems.iter().map(|it| it.free_bytes);
+    free.fold(0, u64::saturating_add)
 }

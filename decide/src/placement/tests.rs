@@ -1,12 +1,15 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::*;
-use crate::event::{Event, Node, Volume};
+use crate::event::{Claim, Event, Node, Volume};
 use crate::fit::counted::{Counted, When};
 use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
+use crate::guest::Guest;
 use crate::inventory::{CellPages, HugePages, NodeInventoryStatus, VfGroup, VfPool};
+use crate::policy::Policy;
 
 const GI: u64 = 1 << 30;
 const POOL: &str = "intel.com/intel_sriov_vm";
@@ -197,7 +200,7 @@ fn better_node_has_all_of_it_in_one_cell() {
     demand.cells.passthrough = true;
     let placement = place(&index, &demand, ["apart", "together"]);
     let scores = scores(&index, &demand, &placement.fits);
-    assert_eq!(scores, [("apart", 8), ("together", 10)]);
+    assert_eq!(scores, [("apart", 0), ("together", 10)]);
 }
 
 #[test]
@@ -212,7 +215,7 @@ fn best_node_has_the_right_volume_and_leaves_functions_to_others() {
     };
     let placement = place(&index, &demand, ["large", "right", "with-vfs"]);
     let scores = scores(&index, &demand, &placement.fits);
-    assert_eq!(scores, [("large", 6), ("right", 10), ("with-vfs", 8)]);
+    assert_eq!(scores, [("large", 0), ("right", 10), ("with-vfs", 7)]);
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn disk_without_a_vm_goes_where_a_vm_could_want_to_be() {
     let demand = demand(&[15], 0, When::Now);
     let placement = place(&index, &demand, ["none", "taken", "free"]);
     let scores = scores(&index, &demand, &placement.fits);
-    assert_eq!(scores, [("none", 8), ("taken", 8), ("free", 9)]);
+    assert_eq!(scores, [("none", 0), ("taken", 0), ("free", 10)]);
 }
 
 #[test]
@@ -254,35 +257,108 @@ fn disk_goes_where_functions_are_free_first() {
     let demand = demand(&[15], 2, When::Later);
     let placement = place(&index, &demand, ["busy", "free", "none"]);
     let scores = scores(&index, &demand, &placement.fits);
-    assert_eq!(scores, [("busy", 5), ("free", 10)]);
+    assert_eq!(scores, [("busy", 0), ("free", 10)]);
     assert_eq!(
         placement.refused.keys().copied().collect::<Vec<_>>(),
         ["none"]
     );
 }
 
+/// A VM that is stopped, with a disk of so many GiB and a function.
+fn vm_with_a_function(index: &mut Index, gib: u64) {
+    let claim = Claim {
+        class: "local-vd".into(),
+        bytes: gib * GI,
+        ..Claim::default()
+    };
+    index.apply(Event::Claim(("edge".into(), "d".into()), Some(claim)));
+    let spec = serde_json::json!({
+        "domain": {"resources": {"requests": {POOL: "1"}}}, "volumes": [{"dataVolume": {"name": "d"}}],
+    });
+    let machine = serde_json::json!({"spec": {"template": {"spec": spec}}}).to_string();
+    let guest = Guest::of_machine(&serde_json::from_str(&machine).unwrap(), "edge");
+    let vm = ("edge".into(), "stopped".into());
+    index.apply(Event::Machine(vm, Some(Box::new(guest))));
+}
+
+/// A VM without functions takes no volume without which functions are worth nothing.
+#[rstest]
+#[case::nobody_needs_functions(false, [("last", 10), ("one-more", 0)])]
+#[case::somebody_does(true, [("last", 0), ("one-more", 10)])]
+fn room_is_kept_for_vms_of_the_kinds_that_there_are(
+    #[case] has_kind: bool,
+    #[case] expected: [(&str, u64); 2],
+) {
+    let mut index = Index::default();
+    node(&mut index, "last", &[15], (1, 0));
+    node(&mut index, "one-more", &[15, 15], (1, 0));
+    if has_kind {
+        vm_with_a_function(&mut index, 15);
+    }
+    let demand = Demand {
+        vm: Some(("edge".into(), "vm".into())),
+        ..demand(&[15], 0, When::Now)
+    };
+    let placement = place(&index, &demand, ["last", "one-more"]);
+    assert_eq!(scores(&index, &demand, &placement.fits), expected);
+}
+
+#[test]
+fn weights_of_the_policy_decide() {
+    let mut index = Index::default();
+    node(&mut index, "large", &[150], (0, 0));
+    node(&mut index, "with-vfs", &[15], (8, 0));
+    let demand = Demand {
+        vm: Some(("edge".into(), "vm".into())),
+        ..demand(&[15], 0, When::Now)
+    };
+    let mut best = |weights: &str| {
+        let head = "apiVersion: vmberth.io/v1alpha1\nkind: Policy\n";
+        let policy = Policy::from_yaml(&format!("{head}scoreWeights: {weights}")).unwrap();
+        index.apply(Event::Policy(Arc::new(policy)));
+        let placement = place(&index, &demand, ["large", "with-vfs"]);
+        let scores = scores(&index, &demand, &placement.fits);
+        scores.iter().max_by_key(|it| it.1).unwrap().0
+    };
+    assert_eq!(best("{}"), "with-vfs");
+    assert_eq!(best("{rightSize: 0}"), "large");
+    assert_eq!(best("{functions: 10}"), "large");
+}
+
 proptest! {
-    /// Bounded, and of no node's neighbours.
+    /// Bounded, the best one has them all, and the order in which nodes are asked about is nothing.
     #[test]
-    fn scores_are_bounded_and_each_node_has_its_own(
+    fn scores_are_bounded_and_the_same_in_any_order(
         nodes in prop::collection::vec((prop::collection::vec(1..40_u64, 0..4), (0..9_u32, 0..9_u32)), 1..6),
         disks in prop::collection::vec(1..40_u64, 0..3),
-        vfs in 0..4_u64,
+        (vfs, is_known, has_kind) in (0..4_u64, any::<bool>(), any::<bool>()),
+        turn in 0..6_usize,
     ) {
         let mut index = Index::default();
-        let names: Vec<String> = (0..nodes.len()).map(|at| format!("n{at}")).collect();
+        let mut names: Vec<String> = (0..nodes.len()).map(|at| format!("n{at}")).collect();
         for (name, (volumes, functions)) in names.iter().zip(&nodes) {
             node(&mut index, name, volumes, *functions);
         }
-        let demand = demand(&disks, vfs, When::Later);
-        let all = place(&index, &demand, names.iter().map(String::as_str));
-        let together = scores(&index, &demand, &all.fits);
-        for (name, score) in &together {
-            prop_assert!(*score <= MOST);
-            let alone = place(&index, &demand, [*name]);
-            prop_assert_eq!(scores(&index, &demand, &alone.fits), [(*name, *score)]);
+        if has_kind {
+            vm_with_a_function(&mut index, 15);
         }
-        prop_assert_eq!(all.fits.len() + all.refused.len(), names.len());
-        prop_assert_eq!(words(&all.refused).len(), all.refused.len());
+        let vm = is_known.then(|| ("edge".into(), "vm".into()));
+        let demand = Demand { vm, ..demand(&disks, vfs, When::Later) };
+        let placement = place(&index, &demand, names.iter().map(String::as_str));
+        let found: BTreeMap<String, u64> = scores(&index, &demand, &placement.fits)
+            .into_iter()
+            .map(|(name, score)| (name.to_owned(), score))
+            .collect();
+        prop_assert!(found.values().all(|score| *score <= MOST));
+        prop_assert!(found.is_empty() || found.values().any(|score| *score == MOST));
+        prop_assert_eq!(placement.fits.len() + placement.refused.len(), names.len());
+        prop_assert_eq!(words(&placement.refused).len(), placement.refused.len());
+        let turn = turn % names.len();
+        names.rotate_left(turn);
+        names.reverse();
+        let turned = place(&index, &demand, names.iter().map(String::as_str));
+        for (name, score) in scores(&index, &demand, &turned.fits) {
+            prop_assert_eq!(found.get(name), Some(&score));
+        }
     }
 }

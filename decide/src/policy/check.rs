@@ -7,6 +7,7 @@ use super::file::{
 };
 use super::profile::profile;
 use super::refuse::{Checked, bad, each, ensure, head, unique};
+use super::weights::weights;
 use super::{CDI_OVERHEAD_MILLIONTHS, HOLD_SECONDS_MAX, ManagedClass, Policy, PolicyError, VfPool};
 use crate::names;
 use crate::profile::Profile;
@@ -70,6 +71,7 @@ impl TryFrom<PolicyFile> for Policy {
             request_berth: file.request_berth.unwrap_or_default(),
             disk_profile,
             hold_seconds: hold_seconds(file.hold_seconds)?.unwrap_or(default.hold_seconds),
+            score_weights: weights(file.score_weights)?,
             plain_passwords: file.plain_passwords.unwrap_or_default(),
             infeasible: file.infeasible.unwrap_or_default(),
             exempt_namespaces: exempt,

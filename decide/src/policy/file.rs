@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use super::weights::WeightsFile;
 use super::{BindingMode, OnInfeasible, PlainPasswords, PodInterface, ScratchReclaim};
 #[cfg(test)]
 use super::{HOLD_SECONDS_MAX, schema};
@@ -55,6 +56,8 @@ pub(super) struct PolicyFile {
     /// Seconds for which functions, pages and volumes are held for a VM where its disks lie, until its pod is there.
     #[cfg_attr(test, schemars(range(min = 0, max = HOLD_SECONDS_MAX)))]
     pub(super) hold_seconds: Option<u32>,
+    /// What counts how much among the nodes that can hold a VM; what is left out is as it is by default.
+    pub(super) score_weights: Option<WeightsFile>,
     /// What follows a password in plain text in cloud-init data.
     pub(super) plain_passwords: Option<PlainPasswords>,
     /// What follows a VM that no node could ever hold.
