@@ -131,7 +131,9 @@ impl Seen {
             sizes.collect::<Vec<_>>()
         };
         let others = self.nodes.iter().map(name).filter(|node| {
-            needs.iter().all(|(resource, amount)| left(node, resource) >= *amount)
+            needs
+                .iter()
+                .all(|(resource, amount)| left(node, resource) >= *amount)
                 && !free(node).is_empty()
         });
         let others: Vec<_> = others.map(|node| (node, free(node))).collect();
@@ -144,7 +146,9 @@ impl Seen {
                 let own = |it: &&Value| it["metadata"]["namespace"] == namespace && is(it);
                 let found = self.claims.iter().find(own);
                 let of = found.map_or("no claim", |it| text(&it["status"]["phase"]));
-                let size = found.map_or("", |it| text(&it["spec"]["resources"]["requests"]["storage"]));
+                let size = found.map_or("", |it| {
+                    text(&it["spec"]["resources"]["requests"]["storage"])
+                });
                 format!("{claim}{data} {of} {size}")
             })
             .collect();
@@ -239,7 +243,11 @@ impl Seen {
         let names: Vec<&str> = names
             .map(|volume| {
                 let claim = text(&volume["persistentVolumeClaim"]["claimName"]);
-                if claim.is_empty() { text(&volume["dataVolume"]["name"]) } else { claim }
+                if claim.is_empty() {
+                    text(&volume["dataVolume"]["name"])
+                } else {
+                    claim
+                }
             })
             .collect();
         let of_vm = |volume: &&Value| {
@@ -255,19 +263,28 @@ impl Seen {
     }
 
     fn seconds(&self, launchers: &BTreeMap<&str, Vec<&Value>>) -> i64 {
-        let first = self.vms.iter().filter_map(|vm| at(&vm["metadata"]["creationTimestamp"]));
+        let first = self
+            .vms
+            .iter()
+            .filter_map(|vm| at(&vm["metadata"]["creationTimestamp"]));
         let placed = launchers.values().flatten().filter_map(|pod| {
             let scheduled = condition(pod, "PodScheduled")?;
             (scheduled["status"] == "True").then(|| at(&scheduled["lastTransitionTime"]))?
         });
-        first.min().zip(placed.max()).map_or(0, |(first, last)| last - first)
+        first
+            .min()
+            .zip(placed.max())
+            .map_or(0, |(first, last)| last - first)
     }
 }
 
 /// What pods that have not ended ask of their nodes.
 pub(crate) fn requests_by_node(pods: &[Value]) -> Amounts {
     let mut sums = Amounts::new();
-    for pod in pods.iter().filter(|pod| is_live(pod) && !node_of(pod).is_empty()) {
+    for pod in pods
+        .iter()
+        .filter(|pod| is_live(pod) && !node_of(pod).is_empty())
+    {
         for container in items(&pod["spec"]["containers"]) {
             for resource in COUNTED {
                 let asked = amount(&container["resources"]["requests"][resource]);
@@ -292,7 +309,11 @@ fn needs(vm: &Value) -> Vec<(String, u64)> {
     } else {
         amount(&spec["domain"]["memory"]["guest"])
     };
-    COUNTED.map(str::to_owned).into_iter().zip([functions, pages]).collect()
+    COUNTED
+        .map(str::to_owned)
+        .into_iter()
+        .zip([functions, pages])
+        .collect()
 }
 
 fn is_live(pod: &Value) -> bool {

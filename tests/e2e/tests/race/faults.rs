@@ -21,6 +21,9 @@ const EXTENDER_DIES: Duration = Duration::from_secs(5);
 /// When the scheduler that places is killed.
 const LEADER_DIES: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(45)];
 
+/// kube-scheduler, as the plane's image has it.
+const KUBE_SCHEDULER: &str = "control-plane";
+
 /// When the API server is killed.
 const API_SERVER_DIES: Duration = Duration::from_secs(30);
 
@@ -47,7 +50,12 @@ impl Faults {
     }
 
     /// Goes on for ever.
-    pub(crate) async fn work(&self, scene: &Scene, agents: &Agents<'_>, nodes: &[String]) -> Infallible {
+    pub(crate) async fn work(
+        &self,
+        scene: &Scene,
+        agents: &Agents<'_>,
+        nodes: &[String],
+    ) -> Infallible {
         let silent: Vec<String> = nodes.iter().take(SILENT).cloned().collect();
         for _ in &silent {
             self.count("agents silent for 2 min");
@@ -96,7 +104,7 @@ impl Faults {
                 let pods = schedulers(scene).await?;
                 let leader = pods.iter().find(|pod| holder.starts_with(name(pod)));
                 let leader = leader.with_context(|| format!("no pod of {holder:?}"))?;
-                kill(leader, "kube-scheduler").await
+                kill(leader, KUBE_SCHEDULER).await
             };
             match killed.await {
                 Ok(()) => self.count("leading scheduler killed"),

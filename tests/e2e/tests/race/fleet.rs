@@ -151,8 +151,7 @@ fn volume_name(room: &Room, number: usize) -> String {
 
 fn volume(room: &Room, number: usize) -> Value {
     let capacity = room.volumes.get(number).map_or(0, |gib| gib * MIB);
-    let here =
-        json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [room.node]});
+    let here = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [room.node]});
     json!({
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -179,8 +178,17 @@ pub(crate) async fn close(cluster: &Cluster) -> Result<()> {
         .await?;
     for inventory in cluster.list(kind::INVENTORY, "", "").await? {
         if name(&inventory).starts_with("sim-") {
-            cluster.delete(kind::INVENTORY, "", name(&inventory)).await?;
+            cluster
+                .delete(kind::INVENTORY, "", name(&inventory))
+                .await?;
         }
     }
-    Ok(())
+    // They go when the controller has seen that no claim has them.
+    wait::until("volumes to go", Duration::from_secs(120), async || {
+        let left = cluster.list(kind::VOLUME, "", LABEL).await?;
+        Ok(Look::of(left.is_empty().then_some(()), || {
+            format!("{} volumes", left.len())
+        }))
+    })
+    .await
 }

@@ -33,7 +33,9 @@ pub(crate) async fn install(cluster: &Cluster, own: bool) -> Result<()> {
     let what = format!("VMs to get the scheduler {wanted:?}");
     wait::until(&what, Duration::from_secs(90), async || {
         let vm = manifest::vm("question", Boot::Nothing);
-        let stored = cluster.post(kind::VM, "default", &vm, Stored::DryRun).await?;
+        let stored = cluster
+            .post(kind::VM, "default", &vm, Stored::DryRun)
+            .await?;
         let name = text(&stored["spec"]["template"]["spec"]["schedulerName"]).to_owned();
         Ok(Look::of((name == wanted).then_some(()), || name))
     })

@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
+use vmberth_e2e::Scene;
 use vmberth_e2e::cluster::Refused;
 use vmberth_e2e::kind::{self, Kind};
 use vmberth_e2e::manifest::{self, Boot, with_function};
 use vmberth_e2e::networks::NETWORK;
 use vmberth_e2e::volumes::CLASS;
-use vmberth_e2e::Scene;
 
 use crate::packing::{Disk, Machine, Source};
 
@@ -123,7 +123,9 @@ pub(crate) fn vm(machine: &Machine) -> Value {
         disks.push(json!({"name": name, "disk": {"bus": "virtio"}}));
         volumes.push(match disk.source {
             Source::Claim => json!({"name": name, "persistentVolumeClaim": {"claimName": claim}}),
-            _ => json!({"name": name, "dataVolume": {"name": claim}}),
+            Source::Blank | Source::Import | Source::Upload => {
+                json!({"name": name, "dataVolume": {"name": claim}})
+            }
         });
         templates.extend(template(&claim, disk));
     }

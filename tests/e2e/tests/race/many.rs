@@ -31,31 +31,34 @@ const CLEANING: Duration = Duration::from_secs(1200);
 fn all_at_once() -> Result<()> {
     let settings = Settings::read()?;
     let limit = settings.limit + CLEANING;
-    Story::new("race").alone().at_most(limit).run(async |scene| {
-        scene.say(&settings.name());
-        install::install(&scene.cluster, settings.own).await?;
-        fleet::close(&scene.cluster).await?;
-        let nodes = scene.simulated_nodes().await?;
-        ensure!(
-            nodes.len() >= settings.nodes,
-            "{} simulated nodes: `plane up --simulated-nodes {}`",
-            nodes.len(),
-            settings.nodes
-        );
-        let nodes: Vec<String> = nodes.into_iter().take(settings.nodes).collect();
-        let (machines, rooms) = pack(&settings, &nodes);
-        scene.network(NETWORK, Some(FUNCTION)).await?;
-        fleet::open(&scene.cluster, &rooms).await?;
-        scene.say(&tell(&machines, &rooms));
-        let raced = race(scene, &settings, &machines, &rooms).await;
-        let cleaned = clean(scene, &rooms).await;
-        let tally = raced?;
-        cleaned?;
-        if settings.own {
-            assert_order(&tally)?;
-        }
-        Ok(())
-    })
+    Story::new("race")
+        .alone()
+        .at_most(limit)
+        .run(async |scene| {
+            scene.say(&settings.name());
+            install::install(&scene.cluster, settings.own).await?;
+            fleet::close(&scene.cluster).await?;
+            let nodes = scene.simulated_nodes().await?;
+            ensure!(
+                nodes.len() >= settings.nodes,
+                "{} simulated nodes: `plane up --simulated-nodes {}`",
+                nodes.len(),
+                settings.nodes
+            );
+            let nodes: Vec<String> = nodes.into_iter().take(settings.nodes).collect();
+            let (machines, rooms) = pack(&settings, &nodes);
+            scene.network(NETWORK, Some(FUNCTION)).await?;
+            fleet::open(&scene.cluster, &rooms).await?;
+            scene.say(&tell(&machines, &rooms));
+            let raced = race(scene, &settings, &machines, &rooms).await;
+            let cleaned = clean(scene, &rooms).await;
+            let tally = raced?;
+            cleaned?;
+            if settings.own {
+                assert_order(&tally)?;
+            }
+            Ok(())
+        })
 }
 
 fn tell(machines: &[Machine], rooms: &[Room]) -> String {
@@ -65,7 +68,9 @@ fn tell(machines: &[Machine], rooms: &[Room]) -> String {
     let has: u64 = rooms.iter().map(|room| room.functions).sum();
     let pages: u64 = machines.iter().map(|machine| machine.pages).sum();
     let all: u64 = rooms.iter().map(|room| room.pages).sum();
-    format!("disks {disks} of {volumes} volumes, functions {functions} of {has}, pages {pages} of {all}")
+    format!(
+        "disks {disks} of {volumes} volumes, functions {functions} of {has}, pages {pages} of {all}"
+    )
 }
 
 async fn race(
@@ -114,10 +119,15 @@ async fn come_to_rest(scene: &Scene, settings: &Settings) -> Result<()> {
     loop {
         sleep(PAUSE).await;
         // While the API server is away nothing is known.
-        let Ok(now) = progress(scene).await else { continue };
+        let Ok(now) = progress(scene).await else {
+            continue;
+        };
         if now != before {
             (moved, before) = (Instant::now(), now);
-            scene.say(&format!("{} launchers placed, {} pods placed in all", now.0, now.1));
+            scene.say(&format!(
+                "{} launchers placed, {} pods placed in all",
+                now.0, now.1
+            ));
         }
         let rests = moved.elapsed() > settings.quiet || began.elapsed() > settings.limit;
         if now.0 >= settings.vms || rests {
@@ -139,9 +149,19 @@ async fn progress(scene: &Scene) -> Result<(usize, usize)> {
 }
 
 fn assert_order(tally: &Tally) -> Result<()> {
-    let Tally { oversold, volumes_twice, apart, doubled, stuck, .. } = tally;
+    let Tally {
+        oversold,
+        volumes_twice,
+        apart,
+        doubled,
+        stuck,
+        ..
+    } = tally;
     ensure!(oversold.is_empty(), "promised twice: {oversold:?}");
-    ensure!(volumes_twice.is_empty(), "promised twice: {volumes_twice:?}");
+    ensure!(
+        volumes_twice.is_empty(),
+        "promised twice: {volumes_twice:?}"
+    );
     ensure!(apart.is_empty(), "disks elsewhere: {apart:?}");
     ensure!(doubled.is_empty(), "two launchers: {doubled:?}");
     ensure!(stuck.is_empty(), "stuck: {stuck:?}");
@@ -157,7 +177,8 @@ fn assert_order(tally: &Tally) -> Result<()> {
 /// Takes all away, so that the next race finds an empty fleet.
 pub(crate) async fn clean(scene: &Scene, rooms: &[Room]) -> Result<()> {
     let namespace = format!("--namespace={}", scene.namespace);
-    for kinds in ["vm", "datavolume,pvc"] {
+    // Pods, too: CDI now and then leaves one that has ended, and it keeps its claim.
+    for kinds in ["vm", "datavolume,pvc", "pod"] {
         let args = ["delete", kinds, "--all", "--wait=false", &namespace];
         Tool::new("kubectl", args)
             .limit(Duration::from_secs(600))
@@ -172,7 +193,9 @@ pub(crate) async fn clean(scene: &Scene, rooms: &[Room]) -> Result<()> {
         }
         sleep(PAUSE).await;
         let none = left.iter().all(|left| *left == 0);
-        Ok(Look::of(none.then_some(()), || format!("instances, pods, claims: {left:?}")))
+        Ok(Look::of(none.then_some(()), || {
+            format!("instances, pods, claims: {left:?}")
+        }))
     });
     tokio::select! {
         gone = gone => gone?,

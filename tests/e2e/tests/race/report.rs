@@ -16,17 +16,24 @@ const FILE: &str = "../../target/race.json";
 /// As a table.
 pub(crate) fn table(tally: &Tally, faults: &BTreeMap<&'static str, u32>) -> String {
     let mut table = String::from("\n");
-    let mut row = |what: &str, value: String| { let _ = writeln!(table, "| {what} | {value} |"); };
+    let mut row = |what: &str, value: String| {
+        let _ = writeln!(table, "| {what} | {value} |");
+    };
     row("VMs", tally.vms.to_string());
     row("placed", tally.placed.to_string());
     row("running", tally.running.to_string());
     row("not placed, no disk bound", few(&tally.waiting));
     row("not placed, a disk bound", few(&tally.pinned));
-    row("of these: can't run where it lies (stuck)", few(&tally.stuck));
+    row(
+        "of these: can't run where it lies (stuck)",
+        few(&tally.stuck),
+    );
     row("disks elsewhere than the VM", few(&tally.apart));
     row("two launchers", few(&tally.doubled));
     let oversold = tally.oversold.iter();
-    let oversold: Vec<_> = oversold.map(|(of, more)| format!("{of:?} by {more}")).collect();
+    let oversold: Vec<_> = oversold
+        .map(|(of, more)| format!("{of:?} by {more}"))
+        .collect();
     row("functions or pages promised twice", few(&oversold));
     let volumes: Vec<_> = tally.volumes_twice.iter().cloned().collect();
     row("volumes promised twice", few(&volumes));

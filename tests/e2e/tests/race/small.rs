@@ -91,7 +91,9 @@ async fn wait_placed(scene: &Scene, wanted: usize) -> Result<Tally> {
     wait::until(&what, LIMIT, async || {
         let tally = tally(scene).await?;
         let words = format!("{tally:?}");
-        Ok(Look::of((tally.placed == wanted).then_some(tally), || words))
+        Ok(Look::of((tally.placed == wanted).then_some(tally), || {
+            words
+        }))
     })
     .await
 }
@@ -107,7 +109,9 @@ fn first(rooms: &[Room]) -> Result<&Room> {
 
 /// The node of a launcher in this list.
 fn placed_vm(pods: &[Value]) -> Option<String> {
-    let placed = pods.iter().find(|pod| !vmberth_e2e::pod::node_of(pod).is_empty());
+    let placed = pods
+        .iter()
+        .find(|pod| !vmberth_e2e::pod::node_of(pod).is_empty());
     let label = |pod: &Value| pod["metadata"]["labels"]["vm.kubevirt.io/name"].clone();
     placed.map(label)?.as_str().map(str::to_owned)
 }

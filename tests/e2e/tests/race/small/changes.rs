@@ -32,18 +32,17 @@ fn while_placing(
     story(name, &rooms, async |scene, rooms| {
         let node = first(rooms)?;
         let few = vms(VMS, 1, &[Claim, Blank, Import]);
-        let (created, gone) = futures::join!(
-            create(scene, &few),
-            async {
-                sleep(Duration::from_secs(3)).await;
-                goes(scene, node).await
-            }
-        );
+        let (created, gone) = futures::join!(create(scene, &few), async {
+            sleep(Duration::from_secs(3)).await;
+            goes(scene, node).await
+        });
         created.and(gone)?;
         sleep(AWAY).await;
         let meanwhile = tally(scene).await?;
         let (placed, pinned) = (meanwhile.placed, meanwhile.pinned.len());
-        scene.say(&format!("meanwhile {placed} placed, {pinned} with a disk wait"));
+        scene.say(&format!(
+            "meanwhile {placed} placed, {pinned} with a disk wait"
+        ));
         comes(scene, node).await?;
         wait_placed(scene, VMS).await.map(drop)
     })

@@ -1,14 +1,15 @@
 //! Volumes that turn bad, and uploads whose VM goes away.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use vmberth_decide::inventory::VolumeState;
-use vmberth_e2e::kind;
 use vmberth_e2e::pod::node_of;
 use vmberth_e2e::seen;
 use vmberth_e2e::upload;
+use vmberth_e2e::wait::{self, Look};
+use vmberth_e2e::{Scene, kind};
 
 use super::{LIMIT, create, first, room, story, vms, wait_placed};
 use crate::counted::at;
@@ -28,7 +29,8 @@ fn a_volume_that_turns_bad_is_not_taken_any_more() -> Result<()> {
         let bad = first(rooms)?;
         let few = vms(10, 0, &[Claim, Blank]);
         let (created, told) = futures::join!(create(scene, &few), async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            // In the middle: some of them are bound.
+            bound(scene, &bad.node).await?;
             let mut inventory = inventory_of(bad, 0);
             for volume in &mut inventory.volumes {
                 volume.state = VolumeState::Unhealthy;
@@ -57,6 +59,17 @@ fn a_volume_that_turns_bad_is_not_taken_any_more() -> Result<()> {
         scene.say(&format!("{before} of its volumes had been bound before"));
         Ok(())
     })
+}
+
+async fn bound(scene: &Scene, node: &str) -> Result<()> {
+    let labels = format!("{LABEL}={node}");
+    wait::until("a first volume to be bound", LIMIT, async || {
+        let volumes = scene.cluster.list(kind::VOLUME, "", &labels).await?;
+        let is_bound = |volume: &Value| volume["status"]["phase"] == "Bound";
+        let any = volumes.iter().any(is_bound);
+        Ok(Look::of(any.then_some(()), || seen::lines(&volumes)))
+    })
+    .await
 }
 
 /// The upload waits for a function that no node has; its VM is deleted, and it is placed.
