@@ -13,7 +13,7 @@ use vmberth_e2e::kind;
 use vmberth_e2e::networks::FUNCTION;
 use vmberth_e2e::seen::{name, text};
 
-use crate::counted::requests_by_node;
+use crate::amounts::requests_by_node;
 use crate::fleet::{self, LABEL, inventory_of};
 use crate::packing::Room;
 

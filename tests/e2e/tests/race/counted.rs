@@ -3,23 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
-use vmberth_decide::quantity::parse_bytes;
-use vmberth_e2e::networks::FUNCTION;
 use vmberth_e2e::pod::node_of;
-use vmberth_e2e::seen::{self, condition, items, name, text};
+use vmberth_e2e::seen::{condition, items, name, text};
 use vmberth_e2e::vm::LAUNCHER;
 use vmberth_e2e::volumes::Place;
 use vmberth_e2e::{Scene, kind};
 
+use crate::amounts::{Amounts, COUNTED, amount, at, is_live, needs, requests_by_node};
 use crate::fleet::LABEL;
-
-/// Resources that are counted.
-const COUNTED: [&str; 2] = [FUNCTION, "hugepages-2Mi"];
-
-/// Node and resource, and how much.
-pub(crate) type Amounts = BTreeMap<(String, String), u64>;
 
 /// All that there is at one moment.
 #[derive(Debug)]
@@ -92,72 +84,6 @@ impl Seen {
         found
     }
 
-    /// Why launchers wait, each reason with the number of pods that say so.
-    pub(crate) fn words(&self, namespace: &str) -> BTreeMap<String, usize> {
-        let mut words = BTreeMap::new();
-        for pod in &self.pods {
-            let own = pod["metadata"]["namespace"] == namespace && node_of(pod).is_empty();
-            if let Some(said) = seen::scheduler_words(pod).filter(|_| own) {
-                let times: &mut usize = words.entry(said.to_owned()).or_default();
-                *times = times.saturating_add(1);
-            }
-        }
-        words
-    }
-
-    /// What a VM that is not placed needs, where its disks lie, and what is left there; then nodes that would have it all but the
-    /// volumes.
-    pub(crate) fn case(&self, vm: &str, namespace: &str) -> String {
-        let (has, requested) = (self.allocatable(), requests_by_node(&self.pods));
-        let Some(vm) = self.vms.iter().find(|it| name(it) == vm) else {
-            return format!("{vm} is gone");
-        };
-        let needs = needs(vm);
-        let left = |node: &str, resource: &str| {
-            let of = (node.to_owned(), resource.to_owned());
-            let all = has.get(&of).copied().unwrap_or(0);
-            all.saturating_sub(requested.get(&of).copied().unwrap_or(0))
-        };
-        let disks = self.nodes_of_disks(vm, namespace);
-        let there: Vec<_> = disks
-            .iter()
-            .map(|node| (node, COUNTED.map(|resource| left(node, resource))))
-            .collect();
-        let free = |node: &str| {
-            let on_node = |volume: &&Value| volume["metadata"]["labels"][LABEL] == node;
-            let on_node = self.volumes.iter().filter(on_node);
-            let free = on_node.filter(|volume| volume["status"]["phase"] == "Available");
-            let sizes = free.map(|volume| text(&volume["spec"]["capacity"]["storage"]).to_owned());
-            sizes.collect::<Vec<_>>()
-        };
-        let others = self.nodes.iter().map(name).filter(|node| {
-            needs
-                .iter()
-                .all(|(resource, amount)| left(node, resource) >= *amount)
-                && !free(node).is_empty()
-        });
-        let others: Vec<_> = others.map(|node| (node, free(node))).collect();
-        let phases: Vec<_> = items(&vm["spec"]["template"]["spec"]["volumes"])
-            .iter()
-            .map(|volume| {
-                let claim = text(&volume["persistentVolumeClaim"]["claimName"]);
-                let data = text(&volume["dataVolume"]["name"]);
-                let is = |it: &&Value| name(it) == claim || name(it) == data;
-                let own = |it: &&Value| it["metadata"]["namespace"] == namespace && is(it);
-                let found = self.claims.iter().find(own);
-                let of = found.map_or("no claim", |it| text(&it["status"]["phase"]));
-                let size = found.map_or("", |it| {
-                    text(&it["spec"]["resources"]["requests"]["storage"])
-                });
-                format!("{claim}{data} {of} {size}")
-            })
-            .collect();
-        format!(
-            "{}: needs {needs:?}; disks {phases:?} on {there:?} (left there); would do, with free volumes: {others:?}",
-            name(vm)
-        )
-    }
-
     /// Counts.
     pub(crate) fn tally(&self, namespace: &str) -> Tally {
         let launchers = self.launchers(namespace);
@@ -209,7 +135,8 @@ impl Seen {
         tally
     }
 
-    fn allocatable(&self) -> Amounts {
+    /// What nodes have.
+    pub(crate) fn allocatable(&self) -> Amounts {
         let mut all = Amounts::new();
         for node in &self.nodes {
             for resource in COUNTED {
@@ -238,7 +165,7 @@ impl Seen {
     }
 
     /// The nodes on which a VM has disks.
-    fn nodes_of_disks(&self, vm: &Value, namespace: &str) -> Vec<String> {
+    pub(crate) fn nodes_of_disks(&self, vm: &Value, namespace: &str) -> Vec<String> {
         let names = items(&vm["spec"]["template"]["spec"]["volumes"]).iter();
         let names: Vec<&str> = names
             .map(|volume| {
@@ -278,58 +205,9 @@ impl Seen {
     }
 }
 
-/// What pods that have not ended ask of their nodes.
-pub(crate) fn requests_by_node(pods: &[Value]) -> Amounts {
-    let mut sums = Amounts::new();
-    for pod in pods
-        .iter()
-        .filter(|pod| is_live(pod) && !node_of(pod).is_empty())
-    {
-        for container in items(&pod["spec"]["containers"]) {
-            for resource in COUNTED {
-                let asked = amount(&container["resources"]["requests"][resource]);
-                if asked > 0 {
-                    let of = (node_of(pod).to_owned(), resource.to_owned());
-                    let sum = sums.entry(of).or_default();
-                    *sum = sum.saturating_add(asked);
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// What the VM will ask of its node.
-fn needs(vm: &Value) -> Vec<(String, u64)> {
-    let spec = &vm["spec"]["template"]["spec"];
-    let functions = items(&spec["domain"]["devices"]["interfaces"]).iter();
-    let functions = functions.filter(|one| !one["sriov"].is_null()).count() as u64;
-    let pages = if spec["domain"]["memory"]["hugepages"].is_null() {
-        0
-    } else {
-        amount(&spec["domain"]["memory"]["guest"])
-    };
-    COUNTED
-        .map(str::to_owned)
-        .into_iter()
-        .zip([functions, pages])
-        .collect()
-}
-
-fn is_live(pod: &Value) -> bool {
-    !["Succeeded", "Failed"].contains(&text(&pod["status"]["phase"]))
-}
-
-fn amount(quantity: &Value) -> u64 {
-    parse_bytes(text(quantity)).unwrap_or(0)
-}
-
-/// A time of the API server, in seconds since 1970.
-pub(crate) fn at(time: &Value) -> Option<i64> {
-    let time: Time = serde_json::from_value(time.clone()).ok()?;
-    Some(time.0.as_second())
-}
-
 fn count(list: &[Value], is: impl Fn(&Value) -> bool) -> usize {
     list.iter().filter(|one| is(one)).count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@
 )]
 
 mod agents;
+mod amounts;
+mod case;
 mod counted;
 mod faults;
 mod fleet;

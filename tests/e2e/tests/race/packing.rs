@@ -148,3 +148,31 @@ impl Dice {
         &list[self.below(list.len())]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_fleet_has_room_for_all() {
+        let settings = Settings {
+            vms: 100,
+            nodes: 20,
+            seed: 1,
+            slack: 5,
+            faults: false,
+            own: true,
+            limit: Duration::ZERO,
+            quiet: Duration::ZERO,
+        };
+        let nodes: Vec<String> = (0..20).map(|at| at.to_string()).collect();
+        let (machines, rooms) = pack(&settings, &nodes);
+        assert_eq!((machines.len(), rooms.len()), (100, 20));
+        let functions: u64 = machines.iter().map(|it| it.functions).sum();
+        let disks: usize = machines.iter().map(|it| it.disks.len()).sum();
+        assert!(functions <= rooms.iter().map(|it| it.functions).sum());
+        assert!(disks < rooms.iter().map(|it| it.volumes.len()).sum());
+    }
+}

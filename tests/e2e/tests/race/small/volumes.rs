@@ -12,7 +12,7 @@ use vmberth_e2e::wait::{self, Look};
 use vmberth_e2e::{Scene, kind};
 
 use super::{LIMIT, create, first, room, story, vms, wait_placed};
-use crate::counted::at;
+use crate::amounts::at;
 use crate::fleet::{self, LABEL, inventory_of};
 use crate::machines;
 use crate::packing::Source::{Blank, Claim, Upload};
