@@ -12,6 +12,7 @@ use vmberth_e2e::vm::LAUNCHER;
 use vmberth_e2e::{Scene, kind};
 
 use super::{create, first, room, story, tally, vms, wait_placed};
+use crate::counted::Tally;
 use crate::fleet;
 use crate::packing::Room;
 use crate::packing::Source::{Blank, Claim, Import};
@@ -21,14 +22,14 @@ const VMS: usize = 8;
 /// How long the node is away.
 const AWAY: Duration = Duration::from_secs(20);
 
-/// Two nodes have room for all; the first goes while they are placed, and comes back: nothing is given twice, no VM is placed
+/// Two nodes have more than enough for all; the first goes while they are placed, and comes back: nothing is given twice, no VM is placed
 /// where its disk is not, and in the end all are placed.
 fn while_placing(
     name: &'static str,
     goes: impl AsyncFnOnce(&Scene, &Room) -> Result<()>,
     comes: impl AsyncFnOnce(&Scene, &Room) -> Result<()>,
 ) -> Result<()> {
-    let rooms = [room(4, 6), room(4, 6)];
+    let rooms = [room(6, 10), room(6, 10)];
     story(name, &rooms, async |scene, rooms| {
         let node = first(rooms)?;
         let few = vms(VMS, 1, &[Claim, Blank, Import]);
@@ -38,12 +39,14 @@ fn while_placing(
         });
         created.and(gone)?;
         sleep(AWAY).await;
-        let meanwhile = tally(scene).await?;
-        let (placed, pinned) = (meanwhile.placed, meanwhile.pinned.len());
+        let meanwhile = tally(scene).await;
+        // It comes back in any case: others play here, too.
+        comes(scene, node).await?;
+        let Tally { placed, pinned, .. } = meanwhile?;
+        let pinned = pinned.len();
         scene.say(&format!(
             "meanwhile {placed} placed, {pinned} with a disk wait"
         ));
-        comes(scene, node).await?;
         wait_placed(scene, VMS).await.map(drop)
     })
 }
