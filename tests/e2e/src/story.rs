@@ -30,6 +30,7 @@ pub struct Story {
     name: &'static str,
     vmberth: Vmberth,
     alone: bool,
+    limit: Duration,
 }
 
 /// What must be true of vmberth when a story begins.
@@ -59,7 +60,14 @@ impl Story {
             name,
             vmberth: Vmberth::Any,
             alone: false,
+            limit: LIMIT,
         }
+    }
+
+    /// It may take so long, in place of twenty minutes.
+    #[must_use]
+    pub fn at_most(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// vmberth is installed from this checkout's chart when it begins.
@@ -103,7 +111,7 @@ impl Story {
                 (None, Some(STAGE.read().await))
             };
             let scene = Scene::open(self.name).await?;
-            let result = bounded(body(&scene)).await;
+            let result = bounded(self.limit, body(&scene)).await;
             if let Err(error) = &result {
                 scene.report(error).await;
             }
@@ -116,16 +124,16 @@ impl Story {
 }
 
 /// A failure of the story itself, a panic in it, or too much time.
-async fn bounded(story: impl Future<Output = Result<()>>) -> Result<()> {
+async fn bounded(limit: Duration, story: impl Future<Output = Result<()>>) -> Result<()> {
     let story = AssertUnwindSafe(story).catch_unwind();
-    match tokio::time::timeout(LIMIT, story).await {
+    match tokio::time::timeout(limit, story).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
             Err(anyhow!("panicked: {}", text.unwrap_or_default()))
         }
-        Err(_) => Err(anyhow!("the story took more than {} s", LIMIT.as_secs())),
+        Err(_) => Err(anyhow!("the story took more than {} s", limit.as_secs())),
     }
 }
 

@@ -233,6 +233,8 @@ fn kubelet_config(layout: &Layout, node: &str) -> Result<String> {
         "registryPullQPS": 0,
         "eventRecordQPS": 0,
         "containerLogMaxSize": "5Mi",
+        // Tests kill servers many times; by default the fifth would wait for minutes.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},
     });
     Ok(serde_json::to_string_pretty(&config)?)
 }

@@ -31,6 +31,7 @@ pub fn start(layout: &Layout, control_plane: &Machine, options: &Options) -> Res
             layout.pki().join("kwok.kubeconfig").display()
         ),
         config("kwok.yaml"),
+        config("kwok-pods.yaml"),
         format!("--manage-nodes-with-annotation-selector={SELECTOR}=fake"),
         // facts/test-plane.md 5: shorter leases make a thousand nodes flap on two busy cores.
         "--node-lease-duration-seconds=240".to_owned(),
