@@ -180,5 +180,5 @@ fn long_notes_are_cut_at_a_word() {
     let event = event(&node(), &given, Timestamp::UNIX_EPOCH);
     let note = event["note"].as_str().unwrap();
     assert!(note.len() <= NOTE_BYTES, "{}", note.len());
-    assert!(note.ends_with(" device…"), "{note}");
+    assert!(note.ends_with(" restart…"), "{note}");
 }
