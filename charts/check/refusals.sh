@@ -115,6 +115,7 @@ done
 refused exporter.volumes.0.directory --set exporter.kubeletRoot=/var/vd/kubelet
 refused exporter.updateStrategy.type --set exporter.updateStrategy.type=Recreate
 refused 'found "cluster" while exporter.enabled is false' --set scheduler.mode=cluster --set exporter.enabled=false
+refused policy.diskProfile --set policy.diskProfile=ghost
 refused policy.requestBerth --set policy.requestBerth=true
 refused policy.requestBerth --set policy.requestBerth=true --set scheduler.mode=off
 refused policy.requestBerth --set-string policy.requestBerth=yes

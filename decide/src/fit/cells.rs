@@ -110,7 +110,7 @@ impl fmt::Display for Across {
         write!(f, "{will} ")?;
         for (at, (of, amount)) in self.needs.iter().enumerate() {
             let and = if at == 0 { "" } else { " and " };
-            write!(f, "{and}{amount} {of}")?;
+            write!(f, "{and}{}", of.times(*amount))?;
         }
         write!(
             f,

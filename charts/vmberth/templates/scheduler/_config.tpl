@@ -22,7 +22,7 @@ schedulerName (../webhook/policy.yaml).
 {{- fail (printf "scheduler.mode: found %q while exporter.enabled is false: without inventories nothing can be said of a node; set scheduler.mode=off, or exporter.enabled=true" $scheduler.mode) -}}
 {{- end -}}
 {{- if and .Values.policy.requestBerth (not (include "vmberth.scheduler.cluster" .)) -}}
-{{- fail (printf "policy.requestBerth: found true while scheduler.mode is %q, expected cluster there: no scheduler would know what it means, and VMs would stay Pending" (toString $scheduler.mode)) -}}
+{{- fail (printf "policy.requestBerth: found true while scheduler.mode is %q, expected cluster there: no scheduler would know what it means, and VMs would stay Pending; set policy.requestBerth=false" (toString $scheduler.mode)) -}}
 {{- end -}}
 {{- if include "vmberth.scheduler.own" . -}}
 {{- if eq $scheduler.name "default-scheduler" -}}

@@ -32,6 +32,14 @@ is written.
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $disk := toString ($policy.diskProfile | default "") -}}
+{{- $profiles := list -}}
+{{- range $policy.profiles -}}
+{{- $profiles = append $profiles .name -}}
+{{- end -}}
+{{- if and $disk (not (has $disk $profiles)) -}}
+{{- fail (printf "policy.diskProfile: found %q, expected the name of one of policy.profiles (%s)" $disk (join ", " $profiles)) -}}
+{{- end -}}
 {{- if eq $policy.schedulerName "default-scheduler" -}}
 {{- fail "policy.schedulerName: found \"default-scheduler\", expected the name of another scheduler, or nothing" -}}
 {{- end -}}

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Deleting takes as long as creating.
 const CLEANING: Duration = Duration::from_secs(1200);
 
-/// All are placed, nothing is promised twice, none is pinned to a node that can't hold it. Without vmberth's scheduler it is only
+/// At most a tenth waits for room, nothing is promised twice, none is pinned to a node that can't hold it. Without vmberth's scheduler it is only
 /// counted.
 #[test]
 fn all_at_once() -> Result<()> {
