@@ -26,6 +26,9 @@ pub enum Unclear {
     /// The scheduler has heard of it before us.
     #[error("claim {0} is not known yet")]
     Claim(String),
+    /// Which of several nodes kube-scheduler took for the VM's last pod, nobody has seen yet.
+    #[error("another disk of the VM was just placed, where is not known yet")]
+    Promised,
     /// Somebody mistyped it, or took it out of the policy.
     #[error("profile {0} is not in the policy")]
     Profile(String),

@@ -107,6 +107,7 @@ fn demand(index: &Index, vm: &VmName, guest: &Guest, own: &BTreeSet<ObjectName>)
         ties: Ties {
             disks: index.disks_among(own),
             runs_on: None,
+            promised: None,
             placing: Some(index.placing(guest)),
         },
         cells: guest.cells,

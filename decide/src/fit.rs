@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::event::ObjectName;
 use cells::{Across, Cells, Wish};
 use counted::{Amounts, Counted, NotEnough, Supply, VmName, When, enough};
 use ties::{Tie, Ties};
@@ -25,6 +26,8 @@ use volumes::{
 pub struct Demand {
     /// The VM, so that what is kept for it is free to it; `None` of a disk whose VM does not exist yet.
     pub vm: Option<VmName>,
+    /// The pod in hand, so that what was promised to it is free to it.
+    pub pod: Option<ObjectName>,
     /// Its claims that have no volume yet, those of later pods among them: a volume that is free now is the only one that is
     /// sure to be.
     pub claims: Vec<ClaimDemand>,

@@ -10,7 +10,7 @@ use crate::fit::{Demand, Fit, Misfit, fit};
 use crate::index::{Index, Unknown};
 
 pub use refusal::{Refusal, words};
-pub use score::{MOST, scores};
+pub use score::{MOST, scores, settle_ties};
 
 /// What became of the nodes that were asked about.
 #[derive(Debug, Default, PartialEq)]
@@ -52,7 +52,7 @@ fn on(index: &Index, demand: &Demand, name: &str) -> Result<Fit, Refusal> {
         return Ok(Fit::of_nothing());
     }
     let offer = offer.map_err(Refusal::Unknown)?;
-    let less = index.less_promises(name, offer, demand.vm.as_ref());
+    let less = index.less_promises(name, offer, demand);
     fit(demand, less.as_ref().unwrap_or(offer)).map_err(Refusal::Misfits)
 }
 

@@ -43,7 +43,22 @@ pub fn asked(index: &Index, pod: &Pod<'_>) -> Asked {
             return Asked::Foreign;
         }
     };
+    let demand = demand.and_then(|demand| beside_promises(index, pod, demand));
     demand.map_or_else(Asked::Unclear, |demand| Asked::Ours(Box::new(demand)))
+}
+
+/// Where a pod of the VM is just binding volumes, this one has to bind its own. A target of a migration binds none.
+fn beside_promises(index: &Index, pod: &Pod<'_>, mut demand: Demand) -> Result<Demand, Unclear> {
+    let name: ObjectName = (namespace(pod), pod.name().into());
+    if let Some(vm) = demand.vm.as_ref().filter(|_| demand.own > 0) {
+        demand.ties.promised = match index.promised_to(vm, &name).as_slice() {
+            [] => None,
+            [Some(node)] => Some(Arc::clone(node)),
+            _ => return Err(Unclear::Promised),
+        };
+    }
+    demand.pod = Some(name);
+    Ok(demand)
 }
 
 /// What the pod asks for must be free now; its VM's other claims need a volume of the same node. Also of pods that only bind
@@ -67,6 +82,7 @@ fn launcher(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
         },
         cells: index.guest(&vm).map(|it| it.cells).unwrap_or_default(),
         vm: Some(vm),
+        pod: None,
     })
 }
 
@@ -104,9 +120,11 @@ fn filler(index: &Index, pod: &Pod<'_>) -> Result<Demand, Unclear> {
             disks: index.disks_of(&vm),
             placing: guest.map(|guest| index.placing(guest)),
             runs_on,
+            promised: None,
         },
         cells: guest.map(|it| it.cells).unwrap_or_default(),
         vm: Some(vm),
+        pod: None,
     })
 }
 

@@ -1,7 +1,8 @@
 //! Calls as they were on the wire, for who asks for them by the log level `vmberth_extender::calls=trace`.
 //!
-//! What may be a password is left out: of a pod's containers all but names, images and resources, and the copy of the pod that
-//! `kubectl apply` writes into an annotation. Names of nodes and pods, labels and other annotations are shown.
+//! What may be a password is left out: of a pod's containers all but names, images and resources, and what annotations say
+//! (virt-controller copies those of the VM, its Ignition data among them) but for a few. Names of nodes and pods, and labels
+//! are shown.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -17,8 +18,14 @@ const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContain
 /// What is shown of a container.
 const SHOWN: [&str; 3] = ["name", "image", "resources"];
 
-/// The pod once more.
-const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotations are shown that begin so; of the others only that they are there.
+const TOLD: [&str; 5] = [
+    "vmberth.io/",
+    "cdi.kubevirt.io/",
+    "kubevirt.io/domain",
+    "kubevirt.io/ephemeral-provisioning",
+    "k8s.v1.cni.cncf.io/",
+];
 
 /// One line with the bodies of a question and of its answer.
 pub fn trace(verb: Verb, question: &[u8], answer: &impl Serialize) {
@@ -43,8 +50,12 @@ fn without_secrets(mut question: Value) -> Value {
     let fields = question.as_object_mut().into_iter().flatten();
     let pods = fields.filter(|(name, _)| name.eq_ignore_ascii_case("pod"));
     for (_, pod) in pods {
-        if let Some(annotations) = pod.pointer_mut("/metadata/annotations") {
-            annotations.as_object_mut().map(|it| it.remove(APPLIED));
+        let annotations = pod.pointer_mut("/metadata/annotations");
+        let annotations = annotations.and_then(Value::as_object_mut);
+        for (name, said) in annotations.into_iter().flatten() {
+            if !TOLD.iter().any(|it| name.starts_with(it)) {
+                *said = Value::String(String::new());
+            }
         }
         for list in CONTAINERS {
             let list = pod.pointer_mut(&format!("/spec/{list}"));
@@ -71,13 +82,16 @@ mod tests {
             "livenessProbe": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "hunter2"}]}},
         });
         let pod = json!({
-            "metadata": {"name": "p", "annotations": {"a": "b", APPLIED: "hunter2"}},
+            "metadata": {"name": "p", "annotations": {"vmberth.io/profile": "b", "kubevirt.io/ignitiondata": "hunter2"}},
             "spec": {"containers": [container], "initContainers": [container], "ephemeralContainers": null},
         });
         for field in ["Pod", "pod"] {
             let shown = without_secrets(json!({field: pod, "Nodes": null, "NodeNames": ["a"]}));
             assert!(!shown.to_string().contains("hunter2"), "{shown}");
-            assert_eq!(shown[field]["metadata"]["annotations"], json!({"a": "b"}));
+            assert_eq!(
+                shown[field]["metadata"]["annotations"],
+                json!({"vmberth.io/profile": "b", "kubevirt.io/ignitiondata": ""})
+            );
             let compute = &shown[field]["spec"]["initContainers"][0];
             assert_eq!(compute["resources"]["requests"]["cpu"], "1");
             assert_eq!(shown["Nodes"], Value::Null);

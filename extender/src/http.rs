@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Serialize;
 use vmberth_decide::index::Index;
-use vmberth_decide::placement::{place, scores};
+use vmberth_decide::placement::place;
 use vmberth_serve::body::{BodyBudget, BodyError};
 
 use crate::calls;
-use crate::decision::decide;
+use crate::decision::{Decision, decide};
 use crate::last::Last;
 use crate::lists::Lists;
 use crate::log::{Found, Log};
@@ -101,16 +101,17 @@ impl AppState {
     fn filter(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
         let question = wire::read(body)?;
         self.know_all()?;
-        promised::is_asked_again(&self.index, &question);
         let mut promise = None;
         let decision = decide(&self.index, &question.pod, |index, demand| {
             let placement = place(index, demand, question.names());
-            let scores = scores(index, demand, &placement.fits);
+            let scores = promised::scores_of(index, demand, &placement);
             self.last.keep(question.uid(), index.revision(), &scores);
             promise = index.promise_of(&question.pod_name(), demand, &scores);
             placement
         });
-        promised::keep(&self.index, &question, promise);
+        if let Decision::Ours(_) = decision {
+            promised::keep(&self.index, question.pod_name(), promise);
+        }
         let result = respond::filter(&question, &decision);
         let answer = respond::json(&result)?;
         calls::trace(call.verb, body, &result);
@@ -128,7 +129,7 @@ impl AppState {
             let known = self.last.scores(uid, revision, question.names());
             known.unwrap_or_else(|| {
                 let placement = place(index, demand, question.names());
-                scores(index, demand, &placement.fits)
+                promised::scores_of(index, demand, &placement)
             })
         });
         let priorities = respond::prioritize(&question, &decision);

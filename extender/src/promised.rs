@@ -3,28 +3,32 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use vmberth_decide::event::ObjectName;
+use vmberth_decide::fit::Demand;
 use vmberth_decide::index::{Index, Promise};
+use vmberth_decide::placement::{Placement, scores, settle_ties};
 
-use crate::wire::Question;
+/// Scores of the nodes that fit. While others are under way, one is the best: what is promised on several is lost to all others
+/// until it is seen which it was.
+pub fn scores_of<'n>(
+    index: &Index,
+    demand: &Demand,
+    placement: &Placement<'n>,
+) -> Vec<(&'n str, u64)> {
+    let mut scores = scores(index, demand, &placement.fits);
+    if let Some(pod) = demand.pod.as_ref().filter(|_| index.promises() > 0) {
+        settle_ties(pod, &mut scores);
+    }
+    scores
+}
 
-/// What was promised to this pod before is free to it: nobody placed it.
-pub fn is_asked_again(index: &RwLock<Index>, question: &Question<'_>) {
+/// Keeps what this answer promises, and nothing of the one before.
+pub fn keep(index: &RwLock<Index>, pod: ObjectName, promise: Option<Promise>) {
     let known = index.read().unwrap_or_else(PoisonError::into_inner);
-    let was_promised = known.promises() > 0 && known.is_promised(&question.pod_name());
+    let changes = promise.is_some() || known.promises() > 0;
     drop(known);
-    if was_promised {
-        keep_only(index, question, None);
+    if changes {
+        let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+        index.promise(pod, promise);
     }
-}
-
-/// Keeps what this answer promises.
-pub fn keep(index: &RwLock<Index>, question: &Question<'_>, promise: Option<Promise>) {
-    if promise.is_some() {
-        keep_only(index, question, promise);
-    }
-}
-
-fn keep_only(index: &RwLock<Index>, question: &Question<'_>, promise: Option<Promise>) {
-    let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
-    index.promise(question.pod_name(), promise);
 }

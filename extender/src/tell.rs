@@ -22,6 +22,7 @@ use vmberth_decide::feasible::why_never;
 use vmberth_decide::fit::counted::VmName;
 use vmberth_decide::index::Index;
 use vmberth_decide::names;
+use vmberth_decide::words::cut;
 
 use crate::lists::Lists;
 
@@ -152,14 +153,16 @@ impl Teller {
     async fn round(&mut self, index: &RwLock<Index>, now: Timestamp) {
         for (vm, seen) in self.known.look(index, now).await {
             let told = timeout(DEADLINE, self.tell(&vm, &seen, now)).await;
-            let error = match told {
+            let (error, is_its_own) = match told {
                 Ok(Ok(())) => {
                     self.known.told(&vm, now);
                     self.failure.clear();
                     continue;
                 }
-                Ok(Err(error)) => error.to_string(),
-                Err(late) => late.to_string(),
+                // About this VM alone: its namespace is being deleted, for example.
+                Ok(Err(error @ kube::Error::Api(_))) => (error.to_string(), true),
+                Ok(Err(error)) => (error.to_string(), false),
+                Err(late) => (late.to_string(), false),
             };
             if self.failure != error {
                 tracing::warn!(
@@ -169,7 +172,9 @@ impl Teller {
                 );
                 self.failure = error;
             }
-            return;
+            if !is_its_own {
+                return;
+            }
         }
     }
 
@@ -212,18 +217,17 @@ fn event(vm: &VmName, seen: &Seen, uid: &str, now: Timestamp) -> Value {
     (uid, REASON, &seen.why, hour).hash(&mut hasher);
     let (namespace, name) = (&*vm.0, &*vm.1);
     let short: String = name.chars().take(NAME_CHARS).collect();
-    let note = seen.why.floor_char_boundary(NOTE_BYTES);
     let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| CONTROLLER.to_owned());
     json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {
-            "name": format!("{short}.{:016x}", hasher.finish()),
+            "name": format!("{}.{:016x}", short.trim_end_matches(['-', '.']), hasher.finish()),
             "namespace": namespace,
         },
         "action": "Place",
         "eventTime": MicroTime(now),
-        "note": seen.why.get(..note).unwrap_or_default(),
+        "note": cut(&seen.why, NOTE_BYTES),
         "reason": REASON,
         "regarding": {
             "apiVersion": format!("{}/v1", names::KUBEVIRT_GROUP),

@@ -115,6 +115,35 @@ async fn what_was_answered_is_promised_until_it_is_seen() {
     assert_eq!(filter("vm2", &["edge-1"]).await, json!(["edge-1"]));
 }
 
+/// Two pods of one VM that bind volumes: where the first one goes decides, and as long as nobody knows the second waits.
+#[tokio::test]
+async fn second_pod_of_a_vm_goes_where_the_first_one_was_sent() {
+    let has = Has {
+        volumes: 2,
+        functions: 8,
+        allocated: 0,
+    };
+    let nodes = [node("edge-1", has), node("edge-2", has)];
+    let rest = [claim("vm1", None), class()];
+    let extender = common::of(nodes.into_iter().flatten().chain(rest));
+    let both = ["edge-1", "edge-2"];
+    let first = launcher("vm1");
+    let mut second = first.clone();
+    second["metadata"]["name"] = json!("virt-launcher-vm1-other");
+    extender.filter(&by_name(&first, &both)).await;
+    let answer = extender.filter(&by_name(&second, &both)).await;
+    assert_eq!(answer["NodeNames"], json!([]));
+    let error = answer["Error"].as_str().unwrap();
+    assert!(error.contains("where is not known yet"), "{error}");
+
+    // Only one node is left for it.
+    extender.filter(&by_name(&first, &["edge-2"])).await;
+    let answer = extender.filter(&by_name(&second, &both)).await;
+    assert_eq!(answer["NodeNames"], json!(["edge-2"]));
+    let why = &answer["FailedAndUnresolvableNodes"]["edge-1"];
+    assert_eq!(why, "another disk of the VM was just placed on edge-2");
+}
+
 #[tokio::test]
 async fn lower_case_is_read_too() {
     let question =

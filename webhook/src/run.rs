@@ -118,8 +118,11 @@ impl Webhook {
         let policy =
             self.policy_file
                 .follow(&self.policy, &self.metrics, events.as_ref(), policy_poll);
+        let (server, shutdown) = (self.server, shutdown.clone());
+        // Its own task: a list of thousands is told in one go, and reviews have to be answered meanwhile.
+        let server = tokio::spawn(async move { server.run(&shutdown).await });
         tokio::select! {
-            served = self.server.run(shutdown) => Ok(served?),
+            served = server => Ok(served??),
             () = policy => Ok(()),
             () = watches => Ok(()),
         }

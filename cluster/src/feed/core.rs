@@ -35,7 +35,7 @@ pub(super) fn node(node: &objects::Node) -> Option<Node> {
     })
 }
 
-/// Only of pods that run or bind volumes for a VM, fill a disk, or have something that is counted.
+/// Only of pods that run or bind volumes for a VM, fill or attach a disk, or have something that is counted.
 pub(super) fn pod(pod: &objects::Pod) -> Option<Pod> {
     let status = pod.status.as_ref();
     let phase = status.map(|it| it.phase.as_str());
@@ -49,7 +49,9 @@ pub(super) fn pod(pod: &objects::Pod) -> Option<Pod> {
         .filter(|(_, amount)| *amount > 0)
         .collect();
     let vm = vm_of(pod);
-    let fills_disk = pod.labels().contains_key(names::CDI_COMPONENT_LABEL);
+    let labels = pod.labels();
+    let fills_disk = labels.contains_key(names::CDI_COMPONENT_LABEL)
+        || labels.get(names::KUBEVIRT_LABEL).map(String::as_str) == Some(names::KUBEVIRT_HOTPLUG);
     if vm.is_none() && requests.is_empty() && !fills_disk {
         return None;
     }

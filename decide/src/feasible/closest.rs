@@ -42,7 +42,7 @@ impl Closest {
                 return Rank::Lacks;
             };
             match tie {
-                Tie::Disk(..) | Tie::Runs(_) => Rank::OffItsDisks,
+                Tie::Disk(..) | Tie::Runs(_) | Tie::Promised(_) => Rank::OffItsDisks,
                 Tie::Bar(_) => Rank::Barred,
             }
         });

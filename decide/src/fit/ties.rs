@@ -14,6 +14,8 @@ pub struct Ties {
     pub disks: Vec<Disk>,
     /// The node on which it runs; a disk for it is of use nowhere else.
     pub runs_on: Option<Arc<str>>,
+    /// Where another pod of it was just placed that binds volumes, and nobody has seen it yet.
+    pub promised: Option<Arc<str>>,
     /// Where it may be, if the pod in hand does not say so itself.
     pub placing: Option<Placing>,
 }
@@ -34,6 +36,8 @@ pub enum Tie {
     Disk(Arc<str>, BTreeSet<Arc<str>>),
     /// It runs there.
     Runs(Arc<str>),
+    /// Volumes are being bound for it there.
+    Promised(Arc<str>),
     /// It does not want to be here.
     Bar(Bar),
 }
@@ -42,7 +46,10 @@ impl Ties {
     /// Whether there are none.
     #[must_use]
     pub fn are_none(&self) -> bool {
-        self.disks.is_empty() && self.runs_on.is_none() && self.placing.is_none()
+        self.disks.is_empty()
+            && self.runs_on.is_none()
+            && self.promised.is_none()
+            && self.placing.is_none()
     }
 
     /// Whether they let it be on this node.
@@ -52,6 +59,9 @@ impl Ties {
     pub fn allow(&self, name: &str, node: &Node) -> Result<(), Tie> {
         if let Some(there) = self.runs_on.as_ref().filter(|there| &***there != name) {
             return Err(Tie::Runs(Arc::clone(there)));
+        }
+        if let Some(there) = self.promised.as_ref().filter(|there| &***there != name) {
+            return Err(Tie::Promised(Arc::clone(there)));
         }
         let mut disks = self.disks.iter();
         if let Some(disk) = disks.find(|disk| !disk.hostnames.contains(&node.hostname)) {
@@ -95,6 +105,7 @@ impl fmt::Display for Tie {
                 Ok(())
             }
             Self::Runs(node) => write!(f, "the VM runs on {node}"),
+            Self::Promised(node) => write!(f, "another disk of the VM was just placed on {node}"),
             Self::Bar(bar) => bar.fmt(f),
         }
     }

@@ -124,6 +124,10 @@ impl Index {
     }
 
     fn hold_of(&self, vm: &VmName) -> Option<Hold> {
+        // Before time is known, all would be held.
+        if self.policy.hold_seconds == 0 {
+            return None;
+        }
         let guest = self.guest(vm)?;
         if !self.wants_to_run(vm) || self.runs_on(vm).is_some() {
             return None;
@@ -152,7 +156,7 @@ impl Index {
     }
 
     /// The one node on which the VM's disks lie, and since when the last of them does.
-    fn home_of(&self, vm: &VmName) -> Option<(Arc<str>, u64)> {
+    pub(super) fn home_of(&self, vm: &VmName) -> Option<(Arc<str>, u64)> {
         let claims = self.claims_of(vm);
         let volumes = claims.iter().filter_map(|claim| self.volume_of(claim));
         let tied = volumes.filter(|volume| !volume.hostnames.is_empty());

@@ -26,8 +26,13 @@ impl Offer {
         let mut claims: Vec<ClaimDemand> = self.held.values().flatten().cloned().collect();
         for kept in all {
             self.keep_counted(&kept);
-            let mut own = Vec::with_capacity(kept.claims.len());
+            let before = self.held.get(kept.vm);
+            let mut own: Vec<ClaimDemand> = before.cloned().unwrap_or_default();
             for claim in kept.claims {
+                // For another pod of the same VM.
+                if own.iter().any(|it| it.name == claim.name) {
+                    continue;
+                }
                 claims.push(claim);
                 let fits = matching(&claims, &self.volumes, &self.file_systems).is_ok();
                 let last = if fits { claims.last().cloned() } else { None };

@@ -49,11 +49,8 @@ impl Stock {
             if volume.disk_bytes.is_none() {
                 stock.empty.insert(Arc::clone(&name));
             }
-            // The agent may not have seen yet that a volume was bound or given back; the API server has the word on that.
-            if matches!(
-                volume.state,
-                VolumeState::Unhealthy | VolumeState::Retained | VolumeState::Unoffered
-            ) {
+            // The agent may not have seen yet that a volume was bound, given back or made; the API server has the word on that.
+            if matches!(volume.state, VolumeState::Unhealthy | VolumeState::Retained) {
                 stock.unusable.insert(name);
             }
         }

@@ -46,7 +46,7 @@ impl<'k> Room<'k> {
             kinds: Vec::new(),
         };
         for kind in index.kinds() {
-            let needs = room.needs_of(kind);
+            let needs = room.needs_of(index, kind);
             room.kinds.push(needs);
         }
         room
@@ -54,14 +54,19 @@ impl<'k> Room<'k> {
 
     /// Claims of a kind have volumes of their own if, for each size, there are no more of them that need as much than volumes that
     /// have it: who may take a volume may take all larger ones.
-    fn needs_of(&mut self, kind: &'k Kind) -> Vec<(usize, u64)> {
+    fn needs_of(&mut self, index: &Index, kind: &'k Kind) -> Vec<(usize, u64)> {
         let mut needs = Vec::new();
         for (class, bytes) in &kind.disks {
             let as_large = (kind.disks.iter()).filter(|(of, size)| of == class && size >= bytes);
             let count = u64::try_from(as_large.count()).unwrap_or(u64::MAX);
             needs.push((self.place_of(Limit::Volumes(class, *bytes)), count));
         }
-        for (of, amount) in &kind.counted {
+        // Of what no inventory lists nobody knows how much is free.
+        let is_known = |of: &Counted| match of {
+            Counted::Vfs(resource) => index.is_pool(resource),
+            Counted::Pages(_) => true,
+        };
+        for (of, amount) in kind.counted.iter().filter(|(of, _)| is_known(of)) {
             needs.push((self.place_of(Limit::Counted(of)), *amount));
         }
         let bytes = kind.disks.iter().map(|(_, bytes)| *bytes);

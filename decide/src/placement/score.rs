@@ -5,7 +5,10 @@
 //! Numbers are whole, and the same for the same nodes in any order. Which weights are the defaults, and why, is measured by
 //! extender/benches/placement.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::room::Room;
+use crate::event::ObjectName;
 use crate::fit::counted::{Counted, Supply};
 use crate::fit::{Demand, Fit, Offer};
 use crate::index::Index;
@@ -36,6 +39,26 @@ pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Ve
     };
     let nodes = fits.iter().map(|(node, _)| *node);
     nodes.zip(points.into_iter().map(score)).collect()
+}
+
+/// Leaves one of the best nodes the best, always the same for a pod: who comes next has to know which it will be. Those as good
+/// as it are left to kube-scheduler's own rules otherwise.
+pub fn settle_ties(pod: &ObjectName, scores: &mut [(&str, u64)]) {
+    let place = |node: &str| {
+        let mut hasher = DefaultHasher::new();
+        (pod, node).hash(&mut hasher);
+        hasher.finish()
+    };
+    let Some(best) = scores.iter().map(|(_, score)| *score).max() else {
+        return;
+    };
+    let tied = scores.iter().filter(|(_, score)| *score == best);
+    let first = tied.map(|(node, _)| *node).min_by_key(|node| place(node));
+    for (node, score) in scores.iter_mut() {
+        if *score == best && Some(*node) != first {
+            *score = score.saturating_sub(1);
+        }
+    }
 }
 
 /// What is the same for all nodes.

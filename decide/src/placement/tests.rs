@@ -362,3 +362,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_of_the_best_is_the_best_and_always_the_same() {
+    let pod = ("edge".into(), "importer".into());
+    let mut scores = [("a", 10), ("b", 3), ("c", 10), ("d", 10)];
+    settle_ties(&pod, &mut scores);
+    let best = scores.iter().filter(|(_, score)| *score == 10).count();
+    assert_eq!((best, scores[1].1), (1, 3));
+    let mut again = [("d", 10), ("c", 10), ("a", 10)];
+    settle_ties(&pod, &mut again);
+    let first = |scores: &[(&'static str, u64)]| {
+        let best = scores.iter().max_by_key(|(_, score)| *score);
+        best.map(|(node, _)| *node)
+    };
+    assert_eq!(first(&again), first(&scores));
+    settle_ties(&pod, &mut []);
+}

@@ -45,6 +45,13 @@ fn demand(vm: &str) -> Demand {
     }
 }
 
+fn of_pod(pod: &str, demand: Demand) -> Demand {
+    Demand {
+        pod: Some(name(pod)),
+        ..demand
+    }
+}
+
 /// Answers a pod as the extender does; returns the nodes that fit, and whether all that is needed later is free there now.
 fn answer(index: &mut Index, pod: &str, demand: &Demand, nodes: &[&str]) -> Vec<(String, bool)> {
     let placement = place(index, demand, nodes.iter().copied());
@@ -205,4 +212,64 @@ fn a_claim_that_is_bound_by_now_is_not_kept_twice() {
     other.counted.clear();
     let placement = place(&index, &other, ["edge1"]);
     assert_eq!(placement.fits.len(), 1, "{:?}", placement.refused);
+}
+
+/// A disk without a VM has only its pod to be told by.
+#[test]
+fn pod_without_a_vm_has_what_was_promised_to_it() {
+    let mut index = known();
+    let mut disk = demand("vm");
+    disk.vm = None;
+    answer(&mut index, "first", &disk, &["edge1"]);
+    let fits = |pod: &str| {
+        place(&index, &of_pod(pod, disk.clone()), ["edge1"])
+            .fits
+            .len()
+    };
+    assert_eq!((fits("first"), fits("second")), (1, 0));
+}
+
+/// Two disks of one VM are uploaded at once: nobody has seen the first one's place when the second is asked about.
+#[test]
+fn pods_of_one_vm_are_sent_to_one_node() {
+    let mut index = known();
+    let vm = name("vm");
+    assert_eq!(index.promised_to(&vm, &name("second")), []);
+    answer(&mut index, "first", &demand("vm"), &["edge1", "edge2"]);
+    assert_eq!(index.promised_to(&vm, &name("second")), [None]);
+    assert_eq!(index.promised_to(&vm, &name("first")), []);
+    assert_eq!(index.promised_to(&name("other"), &name("second")), []);
+    index.apply(pod(None, Some("edge2")));
+    assert_eq!(
+        index.promised_to(&vm, &name("second")),
+        [Some("edge2".into())]
+    );
+    // What both need is kept once.
+    answer(&mut index, "second", &demand("vm"), &["edge2"]);
+    let mut other = demand("other");
+    other.claims.truncate(1);
+    other.counted.clear();
+    index.apply(volume("edge2-c", "edge2"));
+    assert_eq!(place(&index, &other, ["edge2"]).fits.len(), 1);
+    other.claims = demand("other").claims;
+    assert_eq!(place(&index, &other, ["edge2"]).fits.len(), 0);
+}
+
+/// Of a disk that is bound elsewhere by now, nothing is kept here.
+#[test]
+fn promise_follows_the_disk() {
+    let mut index = known();
+    answer(&mut index, "first", &demand("vm"), &["edge1", "edge2"]);
+    let guest = Guest {
+        claims: ["vm-root", "vm-data"].map(Into::into).into(),
+        ..Guest::default()
+    };
+    index.apply(Event::Machine(name("vm"), Some(Box::new(guest))));
+    let bound = Volume {
+        is_free: false,
+        claim: Some(name("vm-root")),
+        ..super::free("edge2")
+    };
+    index.apply(Event::Volume("edge2-a".into(), Some(bound)));
+    assert_eq!(fits(&index, "other"), free(&["edge1"]));
 }
