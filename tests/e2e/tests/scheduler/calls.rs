@@ -102,7 +102,7 @@ async fn call(scene: &Scene, verb: &str, pod: &str, refused: bool) -> Result<Cal
         for replica in scene.cluster.list(kind::POD, vmberth::NAME, PODS).await? {
             let name = seen::name(&replica);
             let log = scene.cluster.log(vmberth::NAME, name, "extender").await?;
-            let calls = Call::all(&log).into_iter();
+            let mut calls = Call::all(&log).into_iter();
             let fits = |call: &Call| {
                 let is_answer = match call.passed_and_refused() {
                     (0, 0) => verb != "filter",
@@ -110,7 +110,7 @@ async fn call(scene: &Scene, verb: &str, pod: &str, refused: bool) -> Result<Cal
                 };
                 call.verb == verb && call.pod().starts_with(pod) && is_answer
             };
-            last = last.or(calls.filter(fits).last());
+            last = last.or_else(|| calls.rfind(fits));
         }
         Ok(Look::of(last, || "no such line".to_owned()))
     })
