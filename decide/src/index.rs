@@ -25,7 +25,7 @@ use foldhash::fast::RandomState;
 
 use crate::event::{Claim, Class, Event, Namespace, Network, Node, ObjectName, Pod, Volume};
 use crate::fit::Offer;
-use crate::fit::counted::VmName;
+use crate::fit::counted::{Counted, VmName};
 use crate::guest::Guest;
 use crate::placing::Offered;
 use crate::policy::{Policy, ScoreWeights};
@@ -193,6 +193,14 @@ impl Index {
     #[must_use]
     pub fn is_pool(&self, resource: &str) -> bool {
         self.pools.contains_key(resource)
+    }
+
+    /// Whether somebody counts it for us: pages on every node, functions where there is a pool of them.
+    pub(crate) fn is_counted(&self, of: &Counted) -> bool {
+        match of {
+            Counted::Vfs(resource) => self.is_pool(resource),
+            Counted::Pages(_) => true,
+        }
     }
 }
 

@@ -220,10 +220,7 @@ fn counted_by(container: &Container<'_>) -> Vec<(Counted, u64)> {
 
 /// Resources that are no pool of functions are none of ours.
 pub(crate) fn only_pools(index: &Index, mut amounts: Amounts) -> Amounts {
-    amounts.retain(|of, _| match of {
-        Counted::Vfs(resource) => index.is_pool(resource),
-        Counted::Pages(_) => true,
-    });
+    amounts.retain(|of, _| index.is_counted(of));
     amounts
 }
 

@@ -106,7 +106,7 @@ impl AppState {
             let placement = place(index, demand, question.names());
             let scores = promised::scores_of(index, demand, &placement);
             self.last.keep(question.uid(), index.revision(), &scores);
-            promise = index.promise_of(&question.pod_name(), demand, &scores);
+            promise = index.promise_of(demand, &scores);
             placement
         });
         if let Decision::Ours(_) = decision {

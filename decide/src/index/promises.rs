@@ -43,12 +43,7 @@ pub(super) type Promises = BTreeMap<ObjectName, Promise>;
 impl Index {
     /// What an answer promises: all that the demand needs, on the nodes with the best score.
     #[must_use]
-    pub fn promise_of(
-        &self,
-        pod: &ObjectName,
-        demand: &Demand,
-        scores: &[(&str, u64)],
-    ) -> Option<Promise> {
+    pub fn promise_of(&self, demand: &Demand, scores: &[(&str, u64)]) -> Option<Promise> {
         if demand.is_nothing_of_stock() {
             return None;
         }
@@ -57,7 +52,7 @@ impl Index {
         let names = names.filter_map(|(name, _)| self.nodes.get_key_value(*name));
         let counted = demand.counted.iter();
         Some(Promise {
-            vm: demand.vm.clone().unwrap_or_else(|| pod.clone()),
+            vm: demand.vm.clone().or_else(|| demand.pod.clone())?,
             counted: counted
                 .map(|(of, (amount, _))| (of.clone(), *amount))
                 .collect(),
@@ -83,7 +78,7 @@ impl Index {
         }
     }
 
-    pub(super) fn promise_ends(&mut self, pod: &ObjectName) {
+    fn promise_ends(&mut self, pod: &ObjectName) {
         if self.history.promises.remove(pod).is_some() {
             self.has_gained();
         }

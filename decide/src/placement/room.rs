@@ -62,11 +62,7 @@ impl<'k> Room<'k> {
             needs.push((self.place_of(Limit::Volumes(class, *bytes)), count));
         }
         // Of what no inventory lists nobody knows how much is free.
-        let is_known = |of: &Counted| match of {
-            Counted::Vfs(resource) => index.is_pool(resource),
-            Counted::Pages(_) => true,
-        };
-        for (of, amount) in kind.counted.iter().filter(|(of, _)| is_known(of)) {
+        for (of, amount) in kind.counted.iter().filter(|(of, _)| index.is_counted(of)) {
             needs.push((self.place_of(Limit::Counted(of)), *amount));
         }
         let bytes = kind.disks.iter().map(|(_, bytes)| *bytes);

@@ -210,14 +210,7 @@ fn disk_without_a_vm_stands_for_a_profile(
     #[case] of_policy: Option<&str>,
     #[case] expected: Amounts,
 ) {
-    let mut index = cluster();
-    index.apply(Event::Machine(name("vm"), None));
-    index.apply(Event::Policy(Arc::new(policy(of_policy))));
-    let disk = Claim {
-        profile: own.map(Into::into),
-        ..claim(15 * GI, None, true)
-    };
-    index.apply(Event::Claim(name("root"), Some(disk)));
+    let index = profiles::disk(own, None, of_policy);
     let demand = ours(&index, &upload("root"));
     assert_eq!(demand.counted, expected);
     assert!(demand.vm.is_none());

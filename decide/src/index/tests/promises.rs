@@ -54,9 +54,10 @@ fn of_pod(pod: &str, demand: Demand) -> Demand {
 
 /// Answers a pod as the extender does; returns the nodes that fit, and whether all that is needed later is free there now.
 fn answer(index: &mut Index, pod: &str, demand: &Demand, nodes: &[&str]) -> Vec<(String, bool)> {
-    let placement = place(index, demand, nodes.iter().copied());
-    let scores = scores(index, demand, &placement.fits);
-    let promise = index.promise_of(&name(pod), demand, &scores);
+    let demand = of_pod(pod, demand.clone());
+    let placement = place(index, &demand, nodes.iter().copied());
+    let scores = scores(index, &demand, &placement.fits);
+    let promise = index.promise_of(&demand, &scores);
     let fits = placement.fits.iter();
     let fits = fits.map(|(node, fit)| ((*node).to_owned(), fit.all_free_now));
     let fits = fits.collect();

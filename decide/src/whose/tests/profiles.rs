@@ -8,7 +8,11 @@ const FAST: Option<&str> = Some("fast");
 const SLOW: Option<&str> = Some("slow");
 
 /// The disk `root` without its VM.
-fn disk(own: Option<&str>, of_namespace: Option<&str>, of_policy: Option<&str>) -> Index {
+pub(super) fn disk(
+    own: Option<&str>,
+    of_namespace: Option<&str>,
+    of_policy: Option<&str>,
+) -> Index {
     let mut index = cluster();
     index.apply(Event::Machine(name("vm"), None));
     index.apply(Event::Policy(Arc::new(policy(of_policy))));
