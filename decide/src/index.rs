@@ -16,12 +16,11 @@ mod pods;
 pub(crate) mod possible;
 mod promises;
 mod stock;
+mod table;
 mod volumes;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 
 use crate::event::{Claim, Class, Event, Namespace, Network, Node, ObjectName, Pod, Volume};
 use crate::fit::Offer;
@@ -34,15 +33,16 @@ use crate::surroundings::{ClaimKnown, NetworkKnown, Surroundings};
 use holds::Hold;
 pub(crate) use kinds::Kind;
 use kinds::Kinds;
-use nodes::Known;
 pub use nodes::Unknown;
 pub use promises::Promise;
 use promises::Promises;
+use table::Table;
+pub(crate) use table::{NodeSet, Place};
 
 /// The cluster, as the watches have told it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
-    nodes: HashMap<Arc<str>, Known, RandomState>,
+    nodes: Table,
     /// Nodes by their hostname label; nobody keeps two from having the same.
     by_hostname: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// On how many nodes there are functions of this resource.
@@ -83,6 +83,8 @@ struct History {
     revision: u64,
     /// How often something came free, or became another.
     gains: u64,
+    /// How often something has changed that the scores of all nodes depend on.
+    scoring: u64,
     /// One text for each class of volumes and each resource, so that comparing those of many nodes stays in the processor's cache.
     texts: BTreeSet<Arc<str>>,
     /// What was answered and is not seen yet.
@@ -98,6 +100,10 @@ impl PartialEq for History {
 }
 
 impl History {
+    fn scoring_changes(&mut self) {
+        self.scoring = self.scoring.wrapping_add(1);
+    }
+
     /// Puts the one text that there is of this in its place.
     fn one(&mut self, text: &mut Arc<str>) {
         self.known(text);
@@ -173,6 +179,22 @@ impl Index {
     #[must_use]
     pub fn gains(&self) -> u64 {
         self.history.gains
+    }
+
+    /// A number that grows when something changes that the score of every node depends on: the policy, of which resources there are
+    /// pools, which kinds of VMs there are.
+    pub(crate) fn scoring(&self) -> u64 {
+        self.history.scoring
+    }
+
+    /// Where in the table a node is.
+    pub(crate) fn place(&self, name: &str) -> Option<Place> {
+        self.nodes.place(name)
+    }
+
+    /// A number that changes when something changes of the node at this place; never 0.
+    pub(crate) fn stamp(&self, place: Place) -> u64 {
+        self.nodes.stamp(place)
     }
 
     /// What counts how much among nodes that fit.

@@ -3,6 +3,7 @@
 mod refusal;
 mod room;
 mod score;
+mod verdicts;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use crate::index::{Index, Unknown};
 
 pub use refusal::{Refusal, words};
 pub use score::{MOST, scores, settle_ties};
+pub use verdicts::{Ranked, Verdicts};
 
 /// What became of the nodes that were asked about.
 #[derive(Debug, Default, PartialEq)]
@@ -32,9 +34,7 @@ pub fn place<'n>(
     for node in nodes {
         match on(index, demand, node) {
             Ok(fit) => placement.fits.push((node, fit)),
-            Err(refusal) => {
-                placement.refused.insert(node, refusal);
-            }
+            Err(refusal) => drop(placement.refused.insert(node, refusal)),
         }
     }
     placement

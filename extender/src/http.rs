@@ -1,6 +1,6 @@
 //! The routes, and the steps of a call in one place.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Serialize;
 use vmberth_decide::index::Index;
-use vmberth_decide::placement::place;
+use vmberth_decide::placement::Verdicts;
 use vmberth_serve::body::{BodyBudget, BodyError};
 
 use crate::calls;
@@ -23,7 +23,7 @@ use crate::metrics::{Metrics, Outcome, Verb};
 use crate::promised;
 use crate::respond;
 use crate::wake::Refusals;
-use crate::wire::{self, FilterResult, HostPriority, Misread, Question};
+use crate::wire::{self, Asker, FilterResult, HostPriority, Misread};
 
 /// What every call needs.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// When a pod was refused last.
     pub refusals: Refusals,
+    /// What was found of nodes that have not changed since.
+    pub verdicts: Arc<Mutex<Verdicts>>,
     /// What the last filter found.
     pub last: Arc<Last>,
     /// What was logged.
@@ -101,42 +103,64 @@ impl AppState {
     fn filter(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
         let question = wire::read(body)?;
         self.know_all()?;
+        let (asker, revision) = (question.asker(), self.revision());
         let mut promise = None;
         let decision = decide(&self.index, &question.pod, |index, demand| {
-            let placement = place(index, demand, question.names());
-            let scores = promised::scores_of(index, demand, &placement);
-            self.last.keep(question.uid(), index.revision(), &scores);
-            promise = index.promise_of(demand, &scores);
-            placement
+            let ranked = promised::rank(&self.verdicts, index, demand, question.names());
+            promise = index.promise_of(demand, &ranked.fits);
+            ranked
         });
-        if let Decision::Ours(_) = decision {
-            promised::keep(&self.index, question.pod_name(), promise);
+        match &decision {
+            Decision::Foreign => self.last.keep(&question, body, revision, None),
+            Decision::Unclear(_) => {}
+            Decision::Ours(ranked) => {
+                promised::keep(&self.index, &asker, promise);
+                self.last
+                    .keep(&question, body, revision, Some(&ranked.fits));
+            }
         }
         let result = respond::filter(&question, &decision);
         let answer = respond::json(&result)?;
         calls::trace(call.verb, body, &result);
-        let found = Found::of(&question, &decision, |placement| placement.fits.len())
+        let nodes = question.names().len();
+        let found = Found::of(nodes, &decision, |ranked| ranked.fits.len())
             .refused_for(&result.failed_and_unresolvable_nodes);
-        self.answered(call, &question, &found);
+        self.answered(call, &asker, &found);
         Ok(answer)
     }
 
     fn prioritize(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
-        let question = wire::read(body)?;
         self.know_all()?;
+        if let Some(known) = self.last.known(body, self.revision()) {
+            let names = known.names.iter().copied();
+            return self.prioritized(call, body, &known.asker, names, &known.decision);
+        }
+        let question = wire::read(body)?;
         let decision = decide(&self.index, &question.pod, |index, demand| {
-            let (uid, revision) = (question.uid(), index.revision());
-            let known = self.last.scores(uid, revision, question.names());
-            known.unwrap_or_else(|| {
-                let placement = place(index, demand, question.names());
-                promised::scores_of(index, demand, &placement)
-            })
+            promised::rank(&self.verdicts, index, demand, question.names()).fits
         });
-        let priorities = respond::prioritize(&question, &decision);
+        self.prioritized(call, body, &question.asker(), question.names(), &decision)
+    }
+
+    fn prioritized<'q>(
+        &self,
+        call: Call,
+        body: &[u8],
+        asker: &Asker,
+        names: impl ExactSizeIterator<Item = &'q str>,
+        decision: &Decision<Vec<(&'q str, u64)>>,
+    ) -> Result<Response, Failure> {
+        let found = Found::of(names.len(), decision, Vec::len);
+        let priorities = respond::prioritize(names, decision);
         let answer = respond::json(&priorities)?;
         calls::trace(call.verb, body, &priorities);
-        self.answered(call, &question, &Found::of(&question, &decision, Vec::len));
+        self.answered(call, asker, &found);
         Ok(answer)
+    }
+
+    fn revision(&self) -> u64 {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.revision()
     }
 
     /// Who knows only a part of the cluster would place blindly.
@@ -146,13 +170,13 @@ impl AppState {
     }
 
     /// Counts it, and logs it.
-    fn answered(&self, call: Call, question: &Question<'_>, found: &Found) {
+    fn answered(&self, call: Call, asker: &Asker, found: &Found) {
         if found.outcome == Outcome::Refused {
             self.refusals.happened();
         }
         let took = call.began.elapsed();
         self.metrics.called(call.verb, found.outcome, took);
-        self.log.decided(call.verb, question, found, took);
+        self.log.decided(call.verb, asker, found, took);
     }
 
     /// Counts it, and says it in words.

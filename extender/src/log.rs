@@ -10,7 +10,7 @@ use vmberth_decide::words::cut;
 
 use crate::decision::Decision;
 use crate::metrics::{Outcome, Verb};
-use crate::wire::Question;
+use crate::wire::Asker;
 
 use repeats::Repeats;
 
@@ -35,13 +35,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// What is to be said of a decision; `fits` counts the nodes that fit.
-    pub fn of<T>(
-        question: &Question<'_>,
-        decision: &Decision<T>,
-        fits: impl Fn(&T) -> usize,
-    ) -> Self {
-        let nodes = question.names().len();
+    /// What is to be said of a decision about so many `nodes`; `fits` counts the nodes that fit.
+    pub fn of<T>(nodes: usize, decision: &Decision<T>, fits: impl Fn(&T) -> usize) -> Self {
         let (outcome, fits, why) = match decision {
             Decision::Foreign => (Outcome::Foreign, nodes, None),
             Decision::Unclear(why) => (Outcome::Unclear, 0, Some(why.clone())),
@@ -70,18 +65,18 @@ impl Found {
 
 impl Log {
     /// A decision was made.
-    pub fn decided(&self, verb: Verb, question: &Question<'_>, found: &Found, took: Duration) {
+    pub fn decided(&self, verb: Verb, asker: &Asker, found: &Found, took: Duration) {
         let &Found {
             outcome,
             nodes,
             fits,
             ..
         } = found;
-        let metadata = question.pod.metadata.as_ref();
-        let namespace = metadata
-            .and_then(|it| it.namespace.as_deref())
-            .unwrap_or("");
-        let (uid, name) = (question.uid(), question.pod.name());
+        let Asker {
+            uid,
+            namespace,
+            name,
+        } = asker;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let verb = verb.as_str();
         if outcome == Outcome::Foreign {

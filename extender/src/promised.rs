@@ -1,33 +1,37 @@
 //! Remembers what was answered until it is seen: kube-scheduler asks for the next pod first. Under the write lock, for
 //! microseconds, and only for pods of VMs.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
-use vmberth_decide::event::ObjectName;
 use vmberth_decide::fit::Demand;
 use vmberth_decide::index::{Index, Promise};
-use vmberth_decide::placement::{Placement, scores, settle_ties};
+use vmberth_decide::placement::{Ranked, Verdicts, settle_ties};
 
-/// Scores of the nodes that fit. While others are under way, one is the best: what is promised on several is lost to all others
+use crate::wire::Asker;
+
+/// Which nodes fit, and how well. While others are under way, one is the best: what is promised on several is lost to all others
 /// until it is seen which it was.
-pub fn scores_of<'n>(
+pub fn rank<'n>(
+    verdicts: &Mutex<Verdicts>,
     index: &Index,
     demand: &Demand,
-    placement: &Placement<'n>,
-) -> Vec<(&'n str, u64)> {
-    let mut scores = scores(index, demand, &placement.fits);
+    nodes: impl ExactSizeIterator<Item = &'n str>,
+) -> Ranked<'n> {
+    let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ranked = verdicts.rank(index, demand, nodes);
     if let Some(pod) = demand.pod.as_ref().filter(|_| index.promises() > 0) {
-        settle_ties(pod, &mut scores);
+        settle_ties(pod, &mut ranked.fits);
     }
-    scores
+    ranked
 }
 
 /// Keeps what this answer promises, and nothing of the one before.
-pub fn keep(index: &RwLock<Index>, pod: ObjectName, promise: Option<Promise>) {
+pub fn keep(index: &RwLock<Index>, asker: &Asker, promise: Option<Promise>) {
     let known = index.read().unwrap_or_else(PoisonError::into_inner);
     let changes = promise.is_some() || known.promises() > 0;
     drop(known);
     if changes {
+        let pod = (asker.namespace.as_str().into(), asker.name.as_str().into());
         let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
         index.promise(pod, promise);
     }

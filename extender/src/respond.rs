@@ -3,7 +3,7 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use vmberth_decide::placement::{Placement, words};
+use vmberth_decide::placement::{Ranked, words};
 
 use crate::decision::Decision;
 use crate::wire::{FilterResult, HostPriority, Question};
@@ -12,7 +12,7 @@ use crate::wire::{FilterResult, HostPriority, Question};
 #[must_use]
 pub fn filter<'q>(
     question: &'q Question<'_>,
-    decision: &'q Decision<Placement<'q>>,
+    decision: &'q Decision<Ranked<'q>>,
 ) -> FilterResult<'q> {
     match decision {
         Decision::Foreign => FilterResult {
@@ -26,19 +26,19 @@ pub fn filter<'q>(
             error: format!("vmberth-extender: {why}"),
             ..FilterResult::default()
         },
-        Decision::Ours(placement) => placed(question, placement),
+        Decision::Ours(ranked) => placed(question, ranked),
     }
 }
 
-fn placed<'q>(question: &'q Question<'_>, placement: &'q Placement<'q>) -> FilterResult<'q> {
+fn placed<'q>(question: &'q Question<'_>, ranked: &'q Ranked<'q>) -> FilterResult<'q> {
     let mut result = FilterResult {
-        nodes: question.nodes_of(|node| !placement.refused.contains_key(node)),
-        node_names: placement.fits.iter().map(|(node, _)| *node).collect(),
+        nodes: question.nodes_of(|node| !ranked.refused.contains_key(node)),
+        node_names: ranked.fits.iter().map(|(node, _)| *node).collect(),
         ..FilterResult::default()
     };
     // All of them: kube-scheduler asks only about nodes that would do for itself, so whom it tries to evict it spares again, and
     // then says that it failed (facts: scheduler-extender 1.5).
-    let refused = words(&placement.refused).into_iter();
+    let refused = words(&ranked.refused).into_iter();
     result.failed_and_unresolvable_nodes.extend(refused);
     result
 }
@@ -46,14 +46,13 @@ fn placed<'q>(question: &'q Question<'_>, placement: &'q Placement<'q>) -> Filte
 /// How good each node is; none is better than another if nobody knows what the pod needs.
 #[must_use]
 pub fn prioritize<'q>(
-    question: &'q Question<'_>,
+    names: impl Iterator<Item = &'q str>,
     decision: &Decision<Vec<(&'q str, u64)>>,
 ) -> Vec<HostPriority<'q>> {
     match decision {
-        Decision::Foreign | Decision::Unclear(_) => question
-            .names()
-            .map(|host| HostPriority { host, score: 0 })
-            .collect(),
+        Decision::Foreign | Decision::Unclear(_) => {
+            names.map(|host| HostPriority { host, score: 0 }).collect()
+        }
         Decision::Ours(scores) => scores
             .iter()
             .map(|&(host, score)| HostPriority { host, score })

@@ -60,6 +60,7 @@ impl Extender {
             bodies: BodyBudget::new(args.serve.max_body, args.serve.body_budget),
             metrics: Metrics::register(&registry)?,
             refusals: Refusals::default(),
+            verdicts: Arc::default(),
             last: Arc::default(),
             log: Arc::default(),
         };

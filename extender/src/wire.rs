@@ -4,11 +4,11 @@
 
 mod misread;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use vmberth_decide::event::ObjectName;
 use vmberth_decide::view::placed::Pod;
 use vmberth_decide::view::{Fields, Text};
 
@@ -22,6 +22,17 @@ pub struct Question<'a> {
     names: Vec<Text<'a>>,
     /// One for each name, if they were sent whole.
     nodes: Option<Vec<&'a RawValue>>,
+}
+
+/// Whose a question is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asker {
+    /// UID of the pod; empty if it has none.
+    pub uid: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// As Go writes it, or in lower case, which Go reads as well.
@@ -83,6 +94,30 @@ pub struct HostPriority<'a> {
     pub score: u64,
 }
 
+/// The part of this question's body before its first name; kube-scheduler writes the pod before the names. `None` if there are no names.
+pub fn before_names<'b>(body: &'b [u8], question: &Question<'_>) -> Option<&'b [u8]> {
+    let Cow::Borrowed(first) = &question
+        .names
+        .first()
+        .filter(|_| question.nodes.is_none())?
+        .0
+    else {
+        return None;
+    };
+    let quote = first.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+    body.get(..quote.checked_sub(1)?)
+}
+
+/// The names of a question that begins with just this, as [`before_names`] cut it off, and ends with them.
+pub fn names_behind<'b>(body: &'b [u8], before: &[u8]) -> Option<Vec<&'b str>> {
+    body.strip_prefix(before)?;
+    let list = body.get(before.len().checked_sub(1)?..)?;
+    let mut read = serde_json::Deserializer::from_slice(list).into_iter::<Vec<&str>>();
+    let names = read.next()?.ok()?;
+    let end = list.get(read.byte_offset()..)?;
+    (end.trim_ascii() == b"}").then_some(names)
+}
+
 /// Reads a body.
 ///
 /// # Errors
@@ -117,19 +152,17 @@ fn name_of<'a>(at: usize, node: &'a RawValue) -> Result<Text<'a>, Misread> {
 }
 
 impl Question<'_> {
-    /// UID of the pod; empty if it has none.
+    /// Whose it is.
     #[must_use]
-    pub fn uid(&self) -> &str {
+    pub fn asker(&self) -> Asker {
         let metadata = self.pod.metadata.as_ref();
-        metadata.and_then(|it| it.uid.as_deref()).unwrap_or("")
-    }
-
-    /// Namespace and name of the pod.
-    #[must_use]
-    pub fn pod_name(&self) -> ObjectName {
-        let metadata = self.pod.metadata.as_ref();
+        let uid = metadata.and_then(|it| it.uid.as_deref());
         let namespace = metadata.and_then(|it| it.namespace.as_deref());
-        (namespace.unwrap_or("").into(), self.pod.name().into())
+        Asker {
+            uid: uid.unwrap_or("").to_owned(),
+            namespace: namespace.unwrap_or("").to_owned(),
+            name: self.pod.name().to_owned(),
+        }
     }
 
     /// Names of the nodes, in their order.

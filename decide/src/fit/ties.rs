@@ -46,10 +46,13 @@ impl Ties {
     /// Whether there are none.
     #[must_use]
     pub fn are_none(&self) -> bool {
-        self.disks.is_empty()
-            && self.runs_on.is_none()
-            && self.promised.is_none()
-            && self.placing.is_none()
+        self.are_of_any_node() && self.placing.is_none()
+    }
+
+    /// Whether they name no node: what is left is how nodes have to be.
+    #[must_use]
+    pub fn are_of_any_node(&self) -> bool {
+        self.disks.is_empty() && self.runs_on.is_none() && self.promised.is_none()
     }
 
     /// Whether they let it be on this node.

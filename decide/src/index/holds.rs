@@ -41,6 +41,7 @@ impl Index {
         let held_as_long = self.policy.hold_seconds == policy.hold_seconds;
         let looks_after = self.policy.storage_classes == policy.storage_classes;
         self.policy = policy;
+        self.history.scoring_changes();
         self.has_gained();
         if !held_as_long || !looks_after {
             self.hold_again_of_all();
@@ -112,7 +113,7 @@ impl Index {
         }
         if let Some(hold) = &now {
             self.ends.insert((hold.until, vm.clone()));
-            let known = self.nodes.entry(Arc::clone(&hold.node)).or_default();
+            let known = self.nodes.or_new(&hold.node);
             known.holders.insert(vm.clone());
         }
         let nodes: BTreeSet<Arc<str>> = (before.into_iter().chain(now))

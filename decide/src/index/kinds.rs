@@ -28,10 +28,12 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    fn is(&mut self, vm: &VmName, kind: Option<Kind>) {
+    /// Returns whether others are the most frequent ones now.
+    fn is(&mut self, vm: &VmName, kind: Option<Kind>) -> bool {
         if self.of.get(vm).map(Arc::as_ref) == kind.as_ref() {
-            return;
+            return false;
         }
+        let before = self.most_frequent();
         if let Some(before) = self.of.remove(vm) {
             self.count(&before, |count| count.saturating_sub(1));
         }
@@ -41,6 +43,12 @@ impl Kinds {
             self.count(&kind, |count| count.saturating_add(1));
             self.of.insert(vm.clone(), kind);
         }
+        before != self.most_frequent()
+    }
+
+    fn most_frequent(&self) -> BTreeSet<Arc<Kind>> {
+        let kinds = self.most_frequent_first.iter().take(MOST);
+        kinds.map(|(_, kind)| Arc::clone(kind)).collect()
     }
 
     fn count(&mut self, kind: &Arc<Kind>, change: impl Fn(usize) -> usize) {
@@ -66,7 +74,9 @@ impl Index {
     /// Finds out anew of what kind a VM is.
     pub(super) fn kind_again(&mut self, vm: &VmName) {
         let kind = self.kind_by_need(vm);
-        self.kinds.is(vm, kind);
+        if self.kinds.is(vm, kind) {
+            self.history.scoring_changes();
+        }
     }
 
     fn kind_by_need(&self, vm: &VmName) -> Option<Kind> {

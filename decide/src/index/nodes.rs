@@ -52,7 +52,7 @@ impl Index {
         if let Some(node) = &mut node {
             node.offered.share(&mut self.history.offered);
         }
-        let known = self.nodes.entry(Arc::clone(name)).or_default();
+        let known = self.nodes.or_new(name);
         // Most of what happens to a node is its heartbeat.
         if known.node == node {
             self.forget_if_nothing(name);
@@ -61,6 +61,7 @@ impl Index {
         let now = node.as_ref().map(|node| Arc::clone(&node.hostname));
         let is_there = node.is_some();
         let before = std::mem::replace(&mut known.node, node).map(|node| node.hostname);
+        self.nodes.changed(name);
         if before != now {
             if let Some(before) = &before {
                 leave(&mut self.by_hostname, before, name);
@@ -89,7 +90,7 @@ impl Index {
         if let Some(stock) = &mut stock {
             stock.each_resource(|resource| self.history.one(resource));
         }
-        let known = self.nodes.entry(Arc::clone(name)).or_default();
+        let known = self.nodes.or_new(name);
         if known.stock == stock {
             self.forget_if_nothing(name);
             return;
@@ -110,6 +111,9 @@ impl Index {
         for resource in now.difference(&before) {
             let nodes = self.pools.entry(Arc::clone(resource)).or_default();
             *nodes = nodes.saturating_add(1);
+            if *nodes == 1 {
+                self.history.scoring_changes();
+            }
         }
         self.offer_again(name);
     }
@@ -123,6 +127,7 @@ impl Index {
             // From now on nobody is refused for it: it is kube-scheduler's.
             Some(0) | None => {
                 self.pools.remove(resource);
+                self.history.scoring_changes();
                 self.has_gained();
             }
             Some(nodes) => {
@@ -132,8 +137,10 @@ impl Index {
     }
 
     fn forget_if_nothing(&mut self, name: &Arc<str>) {
-        if self.nodes.get(name).is_some_and(Known::is_nothing) {
-            self.nodes.remove(name);
+        if self.nodes.get(name).is_some_and(Known::is_nothing)
+            && let Some(place) = self.nodes.remove(name)
+        {
+            self.nothing_is_promised_at(place);
         }
     }
 
@@ -167,6 +174,7 @@ impl Index {
         {
             let has_more = has_more(offer.as_ref(), known.offer.as_ref());
             known.offer = offer;
+            self.nodes.changed(name);
             if has_more {
                 self.has_gained();
             } else {

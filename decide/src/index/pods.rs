@@ -32,7 +32,7 @@ impl Index {
             }
         }
         if let Some(node) = &is_on {
-            let known = self.nodes.entry(Arc::clone(node)).or_default();
+            let known = self.nodes.or_new(node);
             known.pods.insert(name.clone());
         }
         for vm in before.iter().chain(pod).filter_map(|pod| vm_of(name, pod)) {

@@ -6,13 +6,11 @@
 //! is seen. It is the only thing here that does not follow from the objects: a restart
 //! forgets it, and for a moment two VMs may be sent to where one of them has to wait (docs/adr/0009).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
-use super::Index;
 use super::kept::Kept;
+use super::{Index, NodeSet, Place};
 use crate::event::{ObjectName, Pod};
 use crate::fit::counted::{Counted, VmName};
 use crate::fit::volumes::ClaimDemand;
@@ -32,7 +30,9 @@ pub struct Promise {
     vm: VmName,
     counted: BTreeMap<Counted, u64>,
     claims: Vec<ClaimDemand>,
-    nodes: HashSet<Arc<str>, RandomState>,
+    nodes: NodeSet,
+    /// The node, if it is only one.
+    node: Option<Arc<str>>,
     /// When it ends, in seconds since 1970.
     until: u64,
 }
@@ -48,8 +48,12 @@ impl Index {
             return None;
         }
         let best = scores.iter().map(|(_, score)| *score).max()?;
-        let names = scores.iter().filter(|(_, score)| *score == best);
-        let names = names.filter_map(|(name, _)| self.nodes.get_key_value(*name));
+        let mut names = { scores.iter() }.filter(|(_, score)| *score == best);
+        let mut nodes = NodeSet::default();
+        for place in names.clone().filter_map(|(name, _)| self.place(name)) {
+            nodes.insert(place);
+        }
+        let node = names.next().filter(|_| names.next().is_none());
         let counted = demand.counted.iter();
         Some(Promise {
             vm: demand.vm.clone().or_else(|| demand.pod.clone())?,
@@ -57,7 +61,8 @@ impl Index {
                 .map(|(of, (amount, _))| (of.clone(), *amount))
                 .collect(),
             claims: demand.claims.clone(),
-            nodes: names.map(|(name, _)| Arc::clone(name)).collect(),
+            nodes,
+            node: node.map(|(name, _)| (*name).into()),
             until: self.now.saturating_add(ANSWERED),
         })
     }
@@ -97,7 +102,11 @@ impl Index {
             (None, Some(node)) => (node, NOMINATED),
             (None, None) => return,
         };
-        promise.nodes = HashSet::from_iter([Arc::clone(node)]);
+        promise.nodes = NodeSet::default();
+        if let Some(place) = self.nodes.place(node) {
+            promise.nodes.insert(place);
+        }
+        promise.node = Some(Arc::clone(node));
         promise.until = self.now.saturating_add(seconds);
         self.has_gained();
     }
@@ -115,15 +124,39 @@ impl Index {
     pub(crate) fn promised_to(&self, vm: &VmName, pod: &ObjectName) -> Vec<Option<Arc<str>>> {
         let promises = self.history.promises.iter();
         let of_vm = promises.filter(|(of, it)| *of != pod && it.vm == *vm && !it.claims.is_empty());
-        let mut places: Vec<Option<Arc<str>>> = of_vm
-            .map(|(_, it)| {
-                let node = it.nodes.iter().next();
-                node.filter(|_| it.nodes.len() == 1).cloned()
-            })
-            .collect();
+        let mut places: Vec<Option<Arc<str>>> = of_vm.map(|(_, it)| it.node.clone()).collect();
         places.sort();
         places.dedup();
         places
+    }
+
+    /// Nothing is promised any more on a node that is gone: its place may be another's.
+    pub(super) fn nothing_is_promised_at(&mut self, place: Place) {
+        for promise in self.history.promises.values_mut() {
+            promise.nodes.remove(place);
+        }
+    }
+
+    /// Promises to others than this VM and pod.
+    fn promises_to_others<'i>(&'i self, demand: &Demand) -> impl Iterator<Item = &'i Promise> {
+        let promises = self.history.promises.iter();
+        let others = promises.filter(|(pod, it)| {
+            Some(&it.vm) != demand.vm.as_ref() && Some(*pod) != demand.pod.as_ref()
+        });
+        others.map(|(_, it)| it)
+    }
+
+    /// Nodes that have another offer for this demand than for others: something there is promised to others, or held for its VM.
+    pub(crate) fn special_for(&self, demand: &Demand) -> NodeSet {
+        let mut special = NodeSet::default();
+        for promise in self.promises_to_others(demand) {
+            special.add(&promise.nodes);
+        }
+        let hold = demand.vm.as_ref().and_then(|vm| self.holds.get(vm));
+        if let Some(place) = hold.and_then(|hold| self.place(&hold.node)) {
+            special.insert(place);
+        }
+        special
     }
 
     /// The offer of a node, less what is promised there to others than this VM and pod. `None` if nothing is.
@@ -133,15 +166,13 @@ impl Index {
         offer: &Offer,
         demand: &Demand,
     ) -> Option<Offer> {
-        let promises = self.history.promises.iter();
-        let others = promises.filter(|(pod, it)| {
-            it.nodes.contains(node)
-                && Some(&it.vm) != demand.vm.as_ref()
-                && Some(*pod) != demand.pod.as_ref()
-        });
-        let mut kept = others
-            .filter_map(|(_, it)| self.kept_on(node, it))
-            .peekable();
+        if self.history.promises.is_empty() {
+            return None;
+        }
+        let place = self.place(node)?;
+        let others = self.promises_to_others(demand);
+        let others = others.filter(|it| it.nodes.contains(place));
+        let mut kept = others.filter_map(|it| self.kept_on(node, it)).peekable();
         kept.peek()?;
         let mut less = offer.clone();
         less.keep(kept);

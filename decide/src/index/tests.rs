@@ -1,6 +1,7 @@
 mod any_order;
 mod holds;
 mod promises;
+mod verdicts;
 
 use super::*;
 use crate::fit::counted::Counted;

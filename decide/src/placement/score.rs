@@ -5,7 +5,9 @@
 //! Numbers are whole, and the same for the same nodes in any order. Which weights are the defaults, and why, is measured by
 //! extender/benches/placement.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
 
 use super::room::Room;
 use crate::event::ObjectName;
@@ -26,29 +28,28 @@ const ONE_CELL: u32 = 2;
 #[must_use]
 pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Vec<(&'n str, u64)> {
     let asked = Asked::of(index, demand);
-    let points: Vec<u64> = fits
-        .iter()
-        .map(|(node, fit)| asked.points(index, node, fit))
-        .collect();
-    let best = points.iter().copied().max().unwrap_or(0);
-    let worst = points.iter().copied().min().unwrap_or(0);
+    let points = |(node, fit): &(&'n str, Fit)| (*node, asked.points(index, node, fit));
+    let mut scores: Vec<(&str, u64)> = fits.iter().map(points).collect();
+    stretch(&mut scores);
+    scores
+}
+
+/// Makes scores of points.
+pub(super) fn stretch(nodes: &mut [(&str, u64)]) {
+    let points = || nodes.iter().map(|(_, points)| *points);
+    let (best, worst) = (points().max().unwrap_or(0), points().min().unwrap_or(0));
     let spread = best.saturating_sub(worst).max(1);
-    let score = |points: u64| {
-        let behind = best.saturating_sub(points).saturating_mul(MOST);
-        MOST.saturating_sub(behind.div_ceil(spread))
-    };
-    let nodes = fits.iter().map(|(node, _)| *node);
-    nodes.zip(points.into_iter().map(score)).collect()
+    for (_, points) in nodes {
+        let behind = best.saturating_sub(*points).saturating_mul(MOST);
+        *points = MOST.saturating_sub(behind.div_ceil(spread));
+    }
 }
 
 /// Leaves one of the best nodes the best, always the same for a pod: who comes next has to know which it will be. Those as good
 /// as it are left to kube-scheduler's own rules otherwise.
 pub fn settle_ties(pod: &ObjectName, scores: &mut [(&str, u64)]) {
-    let place = |node: &str| {
-        let mut hasher = DefaultHasher::new();
-        (pod, node).hash(&mut hasher);
-        hasher.finish()
-    };
+    let seed = FixedState::default().hash_one(pod);
+    let place = |node: &str| FixedState::with_seed(seed).hash_one(node);
     let Some(best) = scores.iter().map(|(_, score)| *score).max() else {
         return;
     };
@@ -62,7 +63,7 @@ pub fn settle_ties(pod: &ObjectName, scores: &mut [(&str, u64)]) {
 }
 
 /// What is the same for all nodes.
-struct Asked<'k> {
+pub(super) struct Asked<'k> {
     demand: &'k Demand,
     /// Bytes of all claims.
     bytes: u64,
@@ -70,7 +71,7 @@ struct Asked<'k> {
 }
 
 impl<'k> Asked<'k> {
-    fn of(index: &'k Index, demand: &'k Demand) -> Self {
+    pub(super) fn of(index: &'k Index, demand: &'k Demand) -> Self {
         let bytes = demand.claims.iter().map(|claim| claim.bytes);
         Self {
             demand,
@@ -79,7 +80,7 @@ impl<'k> Asked<'k> {
         }
     }
 
-    fn points(&self, index: &Index, node: &str, fit: &Fit) -> u64 {
+    pub(super) fn points(&self, index: &Index, node: &str, fit: &Fit) -> u64 {
         let Ok(offer) = index.offer(node) else {
             return 0;
         };

@@ -21,7 +21,7 @@ mod cluster;
 mod fleet;
 
 use std::io::Write;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -34,6 +34,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt;
 use vmberth_cluster::feed::RESOURCES;
 use vmberth_decide::index::Index;
+use vmberth_decide::placement::Verdicts;
 use vmberth_extender::http::{AppState, app};
 use vmberth_extender::lists::Lists;
 use vmberth_extender::metrics::Metrics;
@@ -49,8 +50,10 @@ fn main() {
     events(&mut index);
     let bench = Bench::of(index);
     for (names, times) in [(100, 2_000), (1_000, 500), (5_000, 100)] {
-        let [filter, prioritize, both] = bench.cycle(&launcher(), names, times);
+        let [filter, prioritize, both] = bench.cycle(&launcher(), names, times, Memory::Keeps);
         row(&format!("extender.cycle_{names}_p50_us"), both, "us");
+        let [_, _, first] = bench.cycle(&launcher(), names, times / 5, Memory::Forgets);
+        row(&format!("extender.cycle_{names}_first_p50_us"), first, "us");
         row(&format!("extender.filter_{names}_p50_us"), filter, "us");
         row(
             &format!("extender.prioritize_{names}_p50_us"),
@@ -58,9 +61,9 @@ fn main() {
             "us",
         );
     }
-    let [_, _, both] = bench.cycle(&foreign(), 100, 2_000);
+    let [_, _, both] = bench.cycle(&foreign(), 100, 2_000, Memory::Keeps);
     row("extender.foreign_p50_us", both, "us");
-    let [_, _, both] = bench.cycle(&foreign(), 1_000, 500);
+    let [_, _, both] = bench.cycle(&foreign(), 1_000, 500, Memory::Keeps);
     row("extender.foreign_1000_p50_us", both, "us");
 }
 
@@ -151,10 +154,18 @@ fn recorded(name: &str) -> Value {
     review["request"]["object"].take()
 }
 
+/// Whether the extender remembers what it found when somebody asked for the same before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Keeps,
+    Forgets,
+}
+
 /// The routes over an index.
 struct Bench {
     app: Router,
     runtime: Runtime,
+    verdicts: Arc<Mutex<Verdicts>>,
 }
 
 impl Bench {
@@ -163,8 +174,10 @@ impl Bench {
         for resource in RESOURCES {
             lists.complete(resource);
         }
+        let verdicts = Arc::<Mutex<Verdicts>>::default();
         let state = AppState {
             refusals: Refusals::default(),
+            verdicts: Arc::clone(&verdicts),
             last: Arc::default(),
             log: Arc::default(),
             index: Arc::new(RwLock::new(index)),
@@ -176,11 +189,12 @@ impl Bench {
         Self {
             app: app(state),
             runtime: { runtime }.build().unwrap(),
+            verdicts,
         }
     }
 
     /// Medians of `/filter`, of `/prioritize`, and of both.
-    fn cycle(&self, pod: &Value, nodes: usize, times: usize) -> [f64; 3] {
+    fn cycle(&self, pod: &Value, nodes: usize, times: usize, memory: Memory) -> [f64; 3] {
         let names: Vec<String> = (0..nodes).map(|at| name_of(at * NODES / nodes)).collect();
         let filter = question(pod, &json!(names));
         let (answer, _) = self.call("/filter", &filter);
@@ -189,6 +203,9 @@ impl Bench {
         let prioritize = question(pod, passed);
         let mut micros: [Vec<f64>; 3] = Default::default();
         for _ in 0..times {
+            if memory == Memory::Forgets {
+                *self.verdicts.lock().unwrap() = Verdicts::default();
+            }
             let (_, first) = self.call("/filter", &filter);
             let (_, second) = self.call("/prioritize", &prioritize);
             for (all, one) in micros.iter_mut().zip([first, second, first + second]) {

@@ -41,6 +41,7 @@ pub fn new() -> Extender {
     let registry = Registry::new();
     let state = AppState {
         refusals: Refusals::default(),
+        verdicts: Arc::default(),
         last: Arc::default(),
         log: Arc::default(),
         index: Arc::default(),

@@ -32,7 +32,7 @@ fn guest(disks: &[usize], wants_to_run: bool) -> Box<Guest> {
 }
 
 /// Something happens to one of a few objects, all of which have to do with each other.
-fn events() -> impl Strategy<Value = Event> {
+pub(super) fn events() -> impl Strategy<Value = Event> {
     let number = 0..3_usize;
     let state = prop::sample::select(VolumeState::ALL.to_vec());
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());

@@ -1,0 +1,90 @@
+use proptest::prelude::*;
+
+use super::any_order::events;
+use super::*;
+use crate::fit::Demand;
+use crate::fit::counted::When;
+use crate::fit::volumes::{AccessModes, ClaimDemand, VolumeMode};
+use crate::placement::{Verdicts, place, scores};
+
+const NODES: [&str; 4] = ["n0", "n1", "n2", "unknown"];
+
+fn name(kind: &str, number: u64) -> ObjectName {
+    ("edge".into(), format!("{kind}{number}").into())
+}
+
+/// A disk for the pod in hand and perhaps another one, perhaps a function; of a VM or of none.
+fn demands() -> impl Strategy<Value = Demand> {
+    (0..4_u64, 0..2_usize, 0..2_u64, any::<bool>()).prop_map(|(number, later, vfs, is_now)| {
+        let claim = |at: usize| ClaimDemand {
+            name: format!("disk{at}-of-{number}"),
+            class: "local-vd".into(),
+            bytes: GI,
+            mode: VolumeMode::Filesystem,
+            access: AccessModes::default(),
+            selector: None,
+        };
+        let when = if is_now { When::Now } else { When::Later };
+        let counted = (Counted::Vfs(POOL.into()), (vfs, when));
+        Demand {
+            vm: (number < 3).then(|| name("m", number)),
+            pod: Some(name("p", number)),
+            claims: (0..=later).map(claim).collect(),
+            own: 1,
+            counted: (vfs > 0).then_some(counted).into_iter().collect(),
+            ..Demand::default()
+        }
+    })
+}
+
+proptest! {
+    /// Whatever was asked before and has happened since: the answer is that of who asks for the first time.
+    #[test]
+    fn what_is_remembered_is_what_is_found(
+        steps in prop::collection::vec((prop::collection::vec(events(), 0..6), demands(), any::<bool>()), 1..20),
+    ) {
+        let (mut known, mut verdicts) = (Index::default(), Verdicts::default());
+        for (events, demand, answers) in steps {
+            for event in events {
+                known.apply(event);
+            }
+            let placement = place(&known, &demand, NODES);
+            let ranked = verdicts.rank(&known, &demand, NODES.into_iter());
+            prop_assert_eq!(&ranked.fits, &scores(&known, &demand, &placement.fits));
+            prop_assert_eq!(ranked.refused, placement.refused);
+            if answers {
+                let promise = known.promise_of(&demand, &ranked.fits);
+                known.promise(demand.pod.unwrap(), promise);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_asked_for_something_else_long_ago_is_forgotten() {
+    let inventory = inventory("n0", vec![entry("v0", VolumeState::Available)]);
+    let known = index([node("n0", "n0"), inventory, volume("v0", "n0")]);
+    let mut verdicts = Verdicts::default();
+    for bytes in (1..40).chain([1]) {
+        let claim = ClaimDemand {
+            name: "disk".to_owned(),
+            class: "local-vd".into(),
+            bytes,
+            mode: VolumeMode::Filesystem,
+            access: AccessModes::default(),
+            selector: None,
+        };
+        let demand = Demand {
+            claims: vec![claim],
+            ..Demand::default()
+        };
+        assert_eq!(
+            verdicts
+                .rank(&known, &demand, ["n0"].into_iter())
+                .fits
+                .len(),
+            1
+        );
+    }
+    assert_eq!(verdicts.kinds(), 16);
+}

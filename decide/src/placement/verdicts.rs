@@ -1,0 +1,167 @@
+//! What was found of nodes, kept as long as nothing of them changes: most pods need what another one needed a moment ago.
+
+use std::collections::BTreeMap;
+
+use super::refusal::Refusal;
+use super::score::{Asked, stretch};
+use super::{on, place, scores};
+use crate::fit::Demand;
+use crate::fit::cells::Wish;
+use crate::fit::counted::Amounts;
+use crate::fit::volumes::ClaimDemand;
+use crate::index::{Index, Place};
+use crate::placing::Placing;
+
+/// So many kinds of demands are remembered, those that were asked about last.
+const KINDS: usize = 16;
+
+/// What was found of the nodes of one index.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// The one that was asked about last is the last.
+    kinds: Vec<OfKind>,
+}
+
+/// Nodes with their scores, from 0 to [`MOST`](super::MOST), and why others were refused.
+#[derive(Debug, Default, PartialEq)]
+pub struct Ranked<'n> {
+    /// Those that can hold the VM, in the order in which they were asked about.
+    pub fits: Vec<(&'n str, u64)>,
+    /// The others.
+    pub refused: BTreeMap<&'n str, Refusal>,
+}
+
+#[derive(Debug)]
+struct OfKind {
+    kind: Kind,
+    /// What the points depend on beside the node ([`Index::scoring`]).
+    scoring: u64,
+    /// By the number of the node's place.
+    rows: Vec<Row>,
+}
+
+/// Points of a node that fits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    /// Of the node when it was looked at; 0 if it never was.
+    stamp: u64,
+    points: u64,
+}
+
+/// What a node is asked for, whoever asks.
+#[derive(Debug, PartialEq)]
+struct Kind {
+    /// Without their names.
+    claims: Vec<ClaimDemand>,
+    own: usize,
+    counted: Amounts,
+    cells: Wish,
+    placing: Option<Placing>,
+    /// A disk without a VM is scored by another rule.
+    has_vm: bool,
+}
+
+impl Verdicts {
+    /// Asks each of these nodes for all that the VM needs, and which of them is the best; the same as [`place`] and [`scores`] would find.
+    pub fn rank<'n>(
+        &mut self,
+        index: &Index,
+        demand: &Demand,
+        nodes: impl ExactSizeIterator<Item = &'n str>,
+    ) -> Ranked<'n> {
+        // Who is tied to a node is asked about few.
+        let is_tied = !demand.ties.are_of_any_node();
+        if is_tied || demand.is_nothing_of_stock() {
+            let placement = place(index, demand, nodes);
+            return Ranked {
+                fits: scores(index, demand, &placement.fits),
+                refused: placement.refused,
+            };
+        }
+        let mut known = self.take(index, demand);
+        let special = index.special_for(demand);
+        let asked = Asked::of(index, demand);
+        let mut ranked = Ranked {
+            fits: Vec::with_capacity(nodes.len()),
+            refused: BTreeMap::new(),
+        };
+        for node in nodes {
+            let place = index.place(node).filter(|it| !special.contains(*it));
+            if let Some(points) = place.and_then(|place| known.points(index, place)) {
+                ranked.fits.push((node, points));
+                continue;
+            }
+            match on(index, demand, node) {
+                Err(refusal) => drop(ranked.refused.insert(node, refusal)),
+                Ok(fit) => {
+                    let points = asked.points(index, node, &fit);
+                    ranked.fits.push((node, points));
+                    if let Some(place) = place {
+                        known.keep(index, place, points);
+                    }
+                }
+            }
+        }
+        self.kinds.push(known);
+        stretch(&mut ranked.fits);
+        ranked
+    }
+
+    /// How many kinds of demands something is known of.
+    #[must_use]
+    pub fn kinds(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Takes out what is known of this kind, and whom nobody asked about for longest if there are too many.
+    fn take(&mut self, index: &Index, demand: &Demand) -> OfKind {
+        let (kind, scoring) = (Kind::of(demand), index.scoring());
+        let at = self.kinds.iter().position(|it| it.kind == kind);
+        let known = at.map(|at| self.kinds.remove(at));
+        if self.kinds.len() >= KINDS {
+            self.kinds.remove(0);
+        }
+        let known = known.filter(|it| it.scoring == scoring);
+        known.unwrap_or(OfKind {
+            kind,
+            scoring,
+            rows: Vec::new(),
+        })
+    }
+}
+
+impl OfKind {
+    fn points(&self, index: &Index, place: Place) -> Option<u64> {
+        let row = self.rows.get(place.number())?;
+        (row.stamp == index.stamp(place)).then_some(row.points)
+    }
+
+    fn keep(&mut self, index: &Index, place: Place, points: u64) {
+        let at = place.number();
+        if self.rows.len() <= at {
+            self.rows.resize(at.saturating_add(1), Row::default());
+        }
+        if let Some(row) = self.rows.get_mut(at) {
+            let stamp = index.stamp(place);
+            *row = Row { stamp, points };
+        }
+    }
+}
+
+impl Kind {
+    fn of(demand: &Demand) -> Self {
+        let claims = demand.claims.iter();
+        let unnamed = |claim: &ClaimDemand| ClaimDemand {
+            name: String::new(),
+            ..claim.clone()
+        };
+        Self {
+            claims: claims.map(unnamed).collect(),
+            own: demand.own,
+            counted: demand.counted.clone(),
+            cells: demand.cells,
+            placing: demand.ties.placing.clone(),
+            has_vm: demand.vm.is_some(),
+        }
+    }
+}
