@@ -309,7 +309,7 @@ round are there before it begins; the rate is that of the moments at which the s
 Every node would do for each of these pods, so that all names go to the extender and back, twice: the worst there is. In a cluster, pods of nobody's
 come here only if they name this scheduler. KubeVirt's controllers rest meanwhile, their pods are made by the bench.
 
-`placement.plane_default_scheduler_ratio`: the first {plane("placement.plane_fleets"):.0f} of the small fleets and streams above, filled until the first VM that finds no room, each disk uploaded
+`placement.plane_default_scheduler_ratio`: the first {plane("placement.plane_fleets"):.0f} of the small fleets above with all of their streams, filled until the first VM that finds no room, each disk uploaded
 before its VM starts; volumes are bound by the real controllers. VMs that ran in all: {plane("placement.plane_vms"):.0f} with the extender,
 {plane("placement.plane_default_scheduler_vms"):.0f} without; in the fleet where we are least ahead {plane("placement.plane_default_scheduler_worst_ratio")} times as many.
 

@@ -11,8 +11,8 @@ use crate::turns::Side;
 
 /// Of a second: the kernel's USER_HZ, the same on every Linux that this runs on.
 const TICKS: f64 = 100.0;
-/// What runs in the pod.
-const PROGRAMS: [&str; 2] = ["kube-scheduler", "vmberth-extender"];
+/// What runs in the pod; the plane's kube-scheduler is part of its program for the control plane.
+const PROGRAMS: [&str; 2] = ["control-plane", "vmberth-extender"];
 
 /// Seconds that each of the two programs has had until now: kube-scheduler and extender.
 pub(crate) async fn seconds(scene: &Scene, side: Side) -> Result<[f64; 2]> {
