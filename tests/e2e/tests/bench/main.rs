@@ -47,9 +47,9 @@ fn beside_the_real_scheduler() -> Result<()> {
             let turns = Turns::begin(&scene.cluster).await?;
             let replicas = quiet::controllers(&scene.cluster).await?;
             let measured = measure(scene, &settings, &turns).await;
-            quiet::wake(scene, &replicas).await?;
-            turns.end().await?;
-            measured
+            let woken = quiet::wake(scene, &replicas).await;
+            let ended = turns.end().await;
+            measured.and(woken).and(ended)
         })
 }
 

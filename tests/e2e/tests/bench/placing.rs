@@ -44,14 +44,12 @@ pub(crate) async fn measure(
     results: &Results,
 ) -> Result<()> {
     let nodes: Vec<String> = scene.simulated_nodes().await?.into_iter().collect();
-    let mut sums = [0, 0];
-    let mut ratios = Vec::new();
-    let mut table: Vec<[u32; 2]> = Vec::new();
+    // Of each fleet: VMs that ran, ours and alone.
+    let mut ran = vec![[0; 2]; usize::try_from(settings.seeds)?];
     for (place, side) in Side::ALL.into_iter().enumerate() {
         turns.ready(side).await?;
         turns.go().await?;
-        for at in 0..settings.seeds {
-            let seed = settings.first_seed + at;
+        for (seed, ran) in (settings.first_seed..).zip(&mut ran) {
             let case = Case::of(seed, usize::try_from(2 + seed % 5)?, VMS);
             let filled = fill(scene, &case, &nodes).await?;
             scene.say(&format!(
@@ -61,34 +59,30 @@ pub(crate) async fn measure(
                 side.words(),
                 filled.end
             ));
-            sums[place] += filled.run;
-            match place {
-                0 => table.push([filled.run, 0]),
-                _ => table[usize::try_from(at)?][1] = filled.run,
-            }
+            ran[place] = filled.run;
         }
     }
-    for [ours, alone] in table {
-        ratios.push(f64::from(ours) / f64::from(alone.max(1)));
-    }
-    let [ours, alone] = sums.map(f64::from);
-    let worst = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    tell(scene, results, &ran)
+}
+
+fn tell(scene: &Scene, results: &Results, ran: &[[u32; 2]]) -> Result<()> {
+    let sum = |place: usize| f64::from(ran.iter().map(|fleet| fleet[place]).sum::<u32>());
+    let [ours, alone] = [sum(0), sum(1)];
+    let ratios = ran
+        .iter()
+        .map(|[ours, alone]| f64::from(*ours) / f64::from((*alone).max(1)));
+    let worst = ratios.fold(f64::INFINITY, f64::min);
     scene.say(&format!(
         "VMs that run: {ours} with the extender, {alone} without; worst {worst:.2}"
     ));
-    results.row("placement.plane_fleets", count(settings.seeds), "")?;
-    results.row("placement.plane_vms", ours, "VMs")?;
-    results.row("placement.plane_default_scheduler_vms", alone, "VMs")?;
-    results.row(
-        "placement.plane_default_scheduler_ratio",
-        ours / alone.max(1.0),
-        "",
-    )?;
-    results.row("placement.plane_default_scheduler_worst_ratio", worst, "")
-}
-
-fn count(of: u64) -> f64 {
-    f64::from(u32::try_from(of).unwrap())
+    let row = |name: &str, value: f64, unit: &str| {
+        results.row(&format!("placement.plane_{name}"), value, unit)
+    };
+    row("fleets", f64::from(u32::try_from(ran.len())?), "")?;
+    row("vms", ours, "VMs")?;
+    row("default_scheduler_vms", alone, "VMs")?;
+    row("default_scheduler_ratio", ours / alone.max(1.0), "")?;
+    row("default_scheduler_worst_ratio", worst, "")
 }
 
 async fn fill(scene: &Scene, case: &Case, nodes: &[String]) -> Result<Filled> {
