@@ -33,6 +33,10 @@ fuzz: ## The property tests for ten minutes, or FUZZ_SECONDS
 bench: ## Measure the webhook on one core; writes docs/benchmarks.md and target/bench.json
 	@tests/bench.sh
 
+.PHONY: bench-scheduler
+bench-scheduler: ## Of `make bench` only what needs the real kube-scheduler; prints JSON lines
+	@tests/bench-scheduler.sh
+
 .PHONY: race
 race: plane ## Many VMs at once on simulated nodes: VMS=1000 NODES=200 [FAULTS=yes] [SCHEDULER=off]; docs/race.md
 	@tests/race.sh

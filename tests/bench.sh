@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the README and docs promise in numbers: the webhook's release binary under load over
 # TLS with keep-alive, on one core; the same decisions without network, with their allocations; a scheduler's calls of the
-# extender without network; sizes of the images; a node's agent beside a real API server; times of the plane as its last runs recorded them. Writes docs/benchmarks.md for
+# extender without network; the real kube-scheduler with the extender and without; sizes of the images; a node's agent beside a real API server; times of the plane as its last runs recorded them. Writes docs/benchmarks.md for
 # people and target/bench.json for machines. Run: make bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -111,6 +111,7 @@ taskset -c 0 cargo bench --quiet --locked -p vmberth-webhook --bench review >"$w
 taskset -c 0 cargo bench --quiet --locked -p vmberth-extender --bench cycle >"$work/extender.jsonl"
 taskset -c 0 cargo bench --quiet --locked -p vmberth-extender --bench placement >"$work/placement.jsonl"
 tests/bench-exporter.sh >"$work/exporter.json"
+E2E_TAG="$tag" tests/bench-scheduler.sh >"$work/scheduler.jsonl"
 
 WORK="$work" KINDS="$kinds" TAG="$tag" IDLE="$idle" TICKS="$(getconf CLK_TCK)" \
     ARCHIVES="${VMBERTH_IMAGES:-/var/cache/vmberth/product-images}" python3 tests/bench.py

@@ -68,7 +68,7 @@ step "decide/ stays pure" pure_crates
 step "clippy, warnings are errors" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 # Not by --all-targets: a bare `cargo test` leaves them alone.
 step "clippy of the end-to-end stories" cargo clippy --quiet --locked -p vmberth-e2e \
-    --test without --test stories --test exporter --test scheduler --test lifecycle --test race -- -D warnings
+    --test without --test stories --test exporter --test scheduler --test lifecycle --test race --test bench -- -D warnings
 step "unit and property tests" cargo test --quiet --locked --workspace --exclude vmberth-e2e --lib --bins --examples
 step "integration tests without a cluster" cargo test --quiet --locked -p vmberth-decide \
     -p vmberth-serve -p vmberth-webhook -p vmberth-certs -p vmberth-exporter -p vmberth-extender --test '*'

@@ -176,6 +176,19 @@ impl Cluster {
         self.remove(kind, namespace, name, &params).await
     }
 
+    /// Deletes all objects of a namespace, without letting them end in peace.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn delete_all(&self, kind: Kind, namespace: &str) -> Result<()> {
+        let params = DeleteParams::background().grace_period(0);
+        let all = ListParams::default();
+        let request = Request::new(path(kind, namespace)).delete_collection(&params, &all)?;
+        let deleted: Result<Value, _> = self.client.request(request).await;
+        let words = |e| words(e).context(format!("delete all {} of {namespace}", kind.plural));
+        deleted.map(drop).map_err(words)
+    }
+
     async fn remove(
         &self,
         kind: Kind,
