@@ -12,6 +12,7 @@ mod kept;
 mod kinds;
 mod namespaces;
 mod nodes;
+mod pinned;
 mod pods;
 pub(crate) mod possible;
 mod promises;
@@ -36,6 +37,7 @@ pub(crate) use kinds::Kind;
 use kinds::Kinds;
 use nodes::Known;
 pub use nodes::Unknown;
+pub(crate) use pinned::Pinned;
 pub use promises::Promise;
 use promises::Promises;
 
