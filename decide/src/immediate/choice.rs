@@ -114,8 +114,9 @@ fn on(
     match how {
         Ask::Careful(_) if is_away(node) => Err(Vec::new()),
         Ask::Careful(pinned) => {
-            let offer = index.less_pinned(name, offer, pinned);
-            fit(&restricted(index, policy, demand, name), &offer)
+            let less = index.less_pinned(name, offer, pinned);
+            let offer = less.as_ref().unwrap_or(offer);
+            fit(&restricted(index, policy, demand, name), offer)
         }
         Ask::Bold => fit(&restricted(index, policy, demand, name), offer),
         Ask::Unlabelled => fit(demand, offer),

@@ -65,12 +65,12 @@ impl Index {
         pinned
     }
 
-    /// The offer of a node, less what these will need there.
-    pub(crate) fn less_pinned(&self, node: &str, offer: &Offer, pinned: &Pinned) -> Offer {
+    /// The offer of a node, less what these will need there. `None` if that is nothing.
+    pub(crate) fn less_pinned(&self, node: &str, offer: &Offer, pinned: &Pinned) -> Option<Offer> {
+        let all = pinned.get(node)?;
         let mut less = offer.clone();
-        let all = pinned.get(node).into_iter().flatten();
-        less.keep(all.filter_map(|of| self.needed_on(node, of)));
-        less
+        less.keep(all.iter().filter_map(|of| self.needed_on(node, of)));
+        Some(less)
     }
 
     fn needed_on<'v>(&self, node: &str, of: &'v VmName) -> Option<Kept<'v>> {
