@@ -64,7 +64,7 @@ pub(super) fn demand(
     let own = claims.len();
     claims.extend(rest);
     claims.extend(index.scratch_among(&whose.claims, Some(&whose.templates), false));
-    let placing = whose.guest.as_deref().unwrap_or(&Guest::default()).clone();
+    let guest = whose.guest.as_deref().cloned().unwrap_or_default();
     Ok(Demand {
         claims,
         own,
@@ -72,11 +72,11 @@ pub(super) fn demand(
         ties: Ties {
             disks: whose.disks(index),
             // Where it runs, it may be.
-            placing: whose.runs_on.is_none().then(|| index.placing(&placing)),
+            placing: whose.runs_on.is_none().then(|| index.placing(&guest)),
             runs_on: whose.runs_on,
             promised: None,
         },
-        cells: placing.cells,
+        cells: guest.cells,
         vm: whose.vm,
         pod: None,
     })

@@ -137,7 +137,7 @@ fn claim(index: &mut Index, of: &str, volume_of: Option<&str>, given: Option<&st
 }
 
 /// What a DataVolume says: 10 GiB of the class.
-fn spec(field: &str, more: Value) -> Value {
+fn spec(field: &str, more: &Value) -> Value {
     let mut claim = json!({"storageClassName": CLASS, "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": "10Gi"}}});
     for (key, value) in more.as_object().unwrap() {
@@ -210,7 +210,7 @@ fn node_of(found: &(Vec<String>, String)) -> &str {
         .unwrap_or("")
 }
 
-fn data_volume(spec: Value) -> Value {
+fn data_volume(spec: &Value) -> Value {
     json!({"metadata": {"name": "disk"}, "spec": spec})
 }
 
@@ -220,8 +220,8 @@ fn all_disks_of_a_new_vm_go_where_it_can_run() {
         2,
         &[],
         &[
-            ("a", spec("storage", json!({}))),
-            ("b", spec("pvc", json!({}))),
+            ("a", spec("storage", &json!({}))),
+            ("b", spec("pvc", &json!({}))),
         ],
     );
     let found = asked(Some(&cluster()), Kind::VirtualMachine, "vm", &machine);
@@ -246,7 +246,7 @@ fn what_a_template_says_pins_the_others(#[case] said: Value, #[case] expected: &
     let machine = vm(
         0,
         &[],
-        &[("a", spec("pvc", said)), ("b", spec("pvc", json!({})))],
+        &[("a", spec("pvc", &said)), ("b", spec("pvc", &json!({})))],
     );
     let found = asked(Some(&cluster()), Kind::VirtualMachine, "vm", &machine);
     assert_eq!(found.0.len(), 1, "{found:?}");
@@ -265,7 +265,7 @@ fn what_a_template_says_pins_the_others(#[case] said: Value, #[case] expected: &
 #[case::no_class(json!({"storageClassName": null}))]
 #[case::no_size(json!({"resources": null}))]
 fn claims_that_are_left_alone(#[case] said: Value) {
-    let volume = data_volume(spec("pvc", said));
+    let volume = data_volume(&spec("pvc", &said));
     for index in [Some(&cluster()), None] {
         let found = asked(index, Kind::DataVolume, "disk", &volume);
         assert_eq!(found, (Vec::new(), String::new()));
@@ -276,7 +276,7 @@ fn claims_that_are_left_alone(#[case] said: Value) {
 fn class_whose_volumes_are_made_on_demand_is_left_alone() {
     let mut index = cluster();
     index.apply(Event::Class(CLASS.into(), Some(Class { is_static: false })));
-    let volume = data_volume(spec("pvc", json!({})));
+    let volume = data_volume(&spec("pvc", &json!({})));
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(found, (Vec::new(), String::new()));
 }
@@ -286,7 +286,7 @@ fn class_whose_volumes_are_made_on_demand_is_left_alone() {
 fn claim_that_is_there_is_left_alone() {
     let mut index = cluster();
     claim(&mut index, "disk", None, None);
-    let volume = data_volume(spec("pvc", json!({})));
+    let volume = data_volume(&spec("pvc", &json!({})));
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(found, (Vec::new(), String::new()));
 }
@@ -297,7 +297,7 @@ fn disk_follows_the_disks_of_its_vm() {
         let mut index = cluster();
         claim(&mut index, "root", volume_of, given);
         known(&mut index, "vm", &vm(0, &["root", "disk"], &[]));
-        let volume = data_volume(spec("storage", json!({})));
+        let volume = data_volume(&spec("storage", &json!({})));
         let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
         assert_eq!(node_of(&found), "edge-3");
         if volume_of.is_some() {
@@ -313,7 +313,7 @@ fn disk_of_a_vm_that_is_there_goes_where_all_of_it_fits() {
     let mut index = cluster();
     known(&mut index, "vm", &vm(1, &["disk", "more"], &[]));
     claim(&mut index, "more", None, None);
-    let volume = data_volume(spec("storage", json!({})));
+    let volume = data_volume(&spec("storage", &json!({})));
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(node_of(&found), "edge-2");
     assert_eq!(
@@ -333,7 +333,7 @@ fn disk_of_a_running_vm_goes_where_it_runs() {
         ..Pod::default()
     };
     index.apply(Event::Pod(name("virt-launcher-vm"), Some(pod)));
-    let volume = data_volume(spec("storage", json!({})));
+    let volume = data_volume(&spec("storage", &json!({})));
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(node_of(&found), "edge-3");
     assert!(found.1.ends_with("since the VM vm runs there"), "{found:?}");
@@ -346,7 +346,7 @@ fn disk_without_a_vm_goes_where_its_profile_fits() {
     for gone in ["edge-1-0", "edge-3-1", "edge-3-2"] {
         index.apply(Event::Volume(gone.into(), None));
     }
-    let mut volume = data_volume(spec("storage", json!({})));
+    let mut volume = data_volume(&spec("storage", &json!({})));
     volume["metadata"]["annotations"] = json!({"vmberth.io/profile": "net"});
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(node_of(&found), "edge-2");
@@ -379,9 +379,9 @@ fn overhead_and_scratch_space_are_thought_of() {
         let name = format!("edge-3-{number}").into();
         index.apply(Event::Volume(name, Some(free("edge-3", gib, true))));
     }
-    let mut spec = spec("storage", json!({}));
+    let mut spec = spec("storage", &json!({}));
     spec["source"] = json!({"upload": {}});
-    let volume = data_volume(spec);
+    let volume = data_volume(&spec);
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(node_of(&found), "edge-3");
     index.apply(Event::Volume("edge-3-1".into(), None));
@@ -398,7 +398,7 @@ fn overhead_and_scratch_space_are_thought_of() {
 #[case::of_another(json!({"ownerReferences": [{"kind": "StatefulSet", "name": "disk", "controller": true}]}), false)]
 fn claims_of_vms_and_of_others(#[case] metadata: Value, #[case] is_chosen: bool) {
     let mut index = cluster();
-    let claim = json!({"metadata": metadata, "spec": spec("pvc", json!({}))["pvc"]});
+    let claim = json!({"metadata": metadata, "spec": spec("pvc", &json!({}))["pvc"]});
     let found = asked(Some(&index), Kind::Claim, "disk", &claim);
     assert_eq!(!found.0.is_empty(), is_chosen, "{found:?}");
     known(&mut index, "vm", &vm(1, &["disk"], &[]));
@@ -415,7 +415,7 @@ fn scratch() -> Value {
     json!({
         "metadata": {"name": "disk-scratch", "labels": {"app": "containerized-data-importer"},
             "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "importer-disk", "controller": true}]},
-        "spec": spec("pvc", json!({}))["pvc"],
+        "spec": spec("pvc", &json!({}))["pvc"],
     })
 }
 
@@ -452,7 +452,7 @@ fn scratch_space_of_volumes_without_labels_is_left_alone() {
 
 #[test]
 fn nothing_is_chosen_before_all_is_known() {
-    let volume = data_volume(spec("storage", json!({})));
+    let volume = data_volume(&spec("storage", &json!({})));
     let found = asked(None, Kind::DataVolume, "disk", &volume);
     assert_eq!(found.0, Vec::<String>::new());
     assert!(
@@ -474,7 +474,7 @@ fn nothing_is_chosen_before_all_is_known() {
 )]
 fn nothing_fits(#[case] functions: usize, #[case] size: &str, #[case] why: &str) {
     let size = json!({"resources": {"requests": {"storage": size}}});
-    let machine = vm(functions, &[], &[("a", spec("pvc", size))]);
+    let machine = vm(functions, &[], &[("a", spec("pvc", &size))]);
     let found = asked(Some(&cluster()), Kind::VirtualMachine, "vm", &machine);
     let text = format!(
         "spec.dataVolumeTemplates: claims of class at-once bind at once: {why}; what binds now may be where the VM can't run"
@@ -486,7 +486,7 @@ fn nothing_fits(#[case] functions: usize, #[case] size: &str, #[case] why: &str)
 fn network_that_is_not_there() {
     let mut index = cluster();
     index.apply(Event::Network(name("net"), None));
-    let machine = vm(1, &[], &[("a", spec("pvc", json!({})))]);
+    let machine = vm(1, &[], &[("a", spec("pvc", &json!({})))]);
     let (edits, said) = asked(Some(&index), Kind::VirtualMachine, "vm", &machine);
     assert!(edits.is_empty());
     let why = "no node was chosen, since NetworkAttachmentDefinition edge/net is not there";
@@ -499,11 +499,15 @@ fn volumes_that_say_nothing_can_not_be_chosen_by() {
     index.apply(Event::Policy(Arc::new(policy())));
     node(&mut index, "edge-1", 0, &[]);
     index.apply(Event::Volume("a".into(), Some(free("edge-1", 16, false))));
-    let volume = data_volume(spec("pvc", json!({})));
+    let volume = data_volume(&spec("pvc", &json!({})));
     let (edits, said) = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert!(edits.is_empty());
-    let why = "node edge-1 would do, but its volumes lack the label vmberth.io/node";
+    let why = "node edge-1 would do, but its volumes lack the label";
     assert!(said.contains(why), "{said}");
+    assert!(
+        said.ends_with("kubectl label pv NAME vmberth.io/node=edge-1"),
+        "{said}"
+    );
 }
 
 /// It is known at once, while CDI has still to make the claims.
@@ -514,10 +518,13 @@ fn next_vm_is_not_given_the_same_volumes() {
     let first = vm(
         0,
         &[],
-        &[("x", spec("pvc", given.clone())), ("y", spec("pvc", given))],
+        &[("x", spec("pvc", &given)), ("y", spec("pvc", &given))],
     );
     known(&mut index, "first", &first);
-    let two = [("a", spec("pvc", json!({}))), ("b", spec("pvc", json!({})))];
+    let two = [
+        ("a", spec("pvc", &json!({}))),
+        ("b", spec("pvc", &json!({}))),
+    ];
     let found = asked(Some(&index), Kind::VirtualMachine, "vm", &vm(0, &[], &two));
     assert_eq!(node_of(&found), "edge-3");
     // Where there is no other node, it waits there for what comes free.
@@ -533,10 +540,10 @@ fn tainted_nodes(#[case] taint: &str, #[case] is_the_last_resort: bool) {
     for at in ["edge-1", "edge-2"] {
         node(&mut index, at, 4, &[taint]);
     }
-    let volume = data_volume(spec("pvc", json!({})));
+    let volume = data_volume(&spec("pvc", &json!({})));
     let found = asked(Some(&index), Kind::DataVolume, "disk", &volume);
     assert_eq!(node_of(&found), "edge-3");
-    let machine = vm(1, &[], &[("a", spec("pvc", json!({})))]);
+    let machine = vm(1, &[], &[("a", spec("pvc", &json!({})))]);
     let found = asked(Some(&index), Kind::VirtualMachine, "vm", &machine);
     assert_eq!(!found.0.is_empty(), is_the_last_resort, "{found:?}");
 }

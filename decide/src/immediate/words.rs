@@ -52,7 +52,7 @@ pub(super) enum NotChosen {
     Nowhere(Option<Closest>),
     /// A node would do, and there is nothing to restrict the claims by.
     #[error(
-        "no node was chosen: node {0} would do, but its volumes lack the label {label}, which those of vmberth's exporter have",
+        "no node was chosen: node {0} would do, but its volumes lack the label that those of vmberth's exporter have: kubectl label pv NAME {label}={0}",
         label = names::NODE_LABEL
     )]
     Unlabelled(String),
