@@ -95,24 +95,28 @@ pub fn restrict(
     made: &Made<'_>,
     name: &ObjectName,
 ) -> Restriction {
-    let disks = disks::of(policy, made, name);
+    let mut disks = disks::of(policy, made, name);
+    let scratch_of = match made {
+        Made::Claim(claim) => disks::target_of_scratch(claim, name),
+        Made::Machine(_) | Made::DataVolume(_) => None,
+    };
+    disks.retain(|_| match made {
+        Made::Claim(claim) => scratch_of.is_some() || disks::is_of_a_vm(index, claim, name),
+        Made::Machine(_) | Made::DataVolume(_) => true,
+    });
+    disks.retain(|disk| index.is_none_or(|index| disk.is_open(index)));
     let Some(first) = disks.first() else {
         return Restriction::default();
     };
     let Some(index) = index else {
-        return warning(first, &NotChosen::Unlisted.to_string());
+        // Nobody would hear it of scratch space.
+        return match scratch_of {
+            Some(_) => Restriction::default(),
+            None => warning(first, &NotChosen::Unlisted.to_string()),
+        };
     };
-    let disks: Vec<Disk<'_>> = disks.into_iter().filter(|it| it.is_open(index)).collect();
-    let Some(first) = disks.first() else {
-        return Restriction::default();
-    };
-    if let Made::Claim(claim) = made {
-        if let Some(target) = disks::target_of_scratch(claim, name) {
-            return beside(index, first, &target);
-        }
-        if !disks::is_of_a_vm(index, claim, name) {
-            return Restriction::default();
-        }
+    if let Some(target) = scratch_of {
+        return beside(index, first, &target);
     }
     match choice::choose(index, policy, made, (name, &disks)) {
         Ok(chosen) => Restriction {

@@ -149,7 +149,11 @@ pub(super) fn target_of_scratch(claim: &view::Claim<'_>, name: &ObjectName) -> O
 
 /// Whether a claim is a VM's, or will be: one that has it among its disks, a profile that it stands for, or CDI that fills it.
 /// Any other may be of a pod that knows nothing of us.
-pub(super) fn is_of_a_vm(index: &Index, claim: &view::Claim<'_>, name: &ObjectName) -> bool {
+pub(super) fn is_of_a_vm(
+    index: Option<&Index>,
+    claim: &view::Claim<'_>,
+    name: &ObjectName,
+) -> bool {
     const MARKS: [&str; 3] = [
         names::PROFILE_ANNOTATION,
         names::UPLOAD_TARGET_ANNOTATION,
@@ -158,7 +162,8 @@ pub(super) fn is_of_a_vm(index: &Index, claim: &view::Claim<'_>, name: &ObjectNa
     let owner = claim.metadata.as_ref().and_then(Metadata::controller);
     let kind = owner.and_then(|owner| owner.kind.as_deref());
     let is_marked = MARKS.iter().any(|mark| claim.annotation(mark).is_some());
-    index.user_of(name).is_some() || is_marked || kind == Some(subject::Kind::DataVolume.as_str())
+    let has_user = index.is_some_and(|index| index.user_of(name).is_some());
+    has_user || is_marked || kind == Some(subject::Kind::DataVolume.as_str())
 }
 
 /// The profile that a disk stands for.

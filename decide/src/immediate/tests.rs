@@ -459,6 +459,12 @@ fn nothing_is_chosen_before_all_is_known() {
         found.1.contains("does not know the whole cluster yet"),
         "{found:?}"
     );
+    // Who knows nothing of us hears nothing of us.
+    let claim = json!({"spec": spec("pvc", &json!({}))["pvc"]});
+    for (of, claim) in [("data", claim), ("disk-scratch", scratch())] {
+        let found = asked(None, Kind::Claim, of, &claim);
+        assert_eq!(found, (Vec::new(), String::new()));
+    }
 }
 
 #[rstest]
@@ -530,6 +536,27 @@ fn next_vm_is_not_given_the_same_volumes() {
     // Where there is no other node, it waits there for what comes free.
     let found = asked(Some(&index), Kind::VirtualMachine, "vm", &vm(1, &[], &two));
     assert_eq!(node_of(&found), "edge-2");
+}
+
+#[test]
+fn functions_that_another_will_need_are_not_free_unless_it_is_stopped() {
+    let next = vm(2, &[], &[("a", spec("pvc", &json!({})))]);
+    let ask = |first: Option<&Value>| {
+        let mut index = cluster();
+        volumes(&mut index, "edge-1", &[16, 16, 40]);
+        if let Some(first) = first {
+            known(&mut index, "first", first);
+        }
+        let found = asked(Some(&index), Kind::VirtualMachine, "vm", &next);
+        node_of(&found).to_owned()
+    };
+    let best = ask(None);
+    let given = json!({"selector": {"matchLabels": {"vmberth.io/node": best}}});
+    let mut first = vm(4, &[], &[("x", spec("pvc", &given))]);
+    let other = ask(Some(&first));
+    assert!(other != best && other != "edge-3", "{other} {best}");
+    first["spec"]["runStrategy"] = "Halted".into();
+    assert_eq!(ask(Some(&first)), best);
 }
 
 #[rstest]

@@ -85,7 +85,9 @@ impl Index {
         let open = claims.iter().filter(|name| !self.is_bound(name));
         let mut demands: Vec<ClaimDemand> = self.demands(open, templates);
         demands.extend(self.scratch_among(&claims, templates, false));
-        let needs = self.guest(of).map(|guest| &guest.needs);
+        // A VM that is stopped keeps its volumes only.
+        let guest = self.guest(of).filter(|_| self.wants_to_run(of));
+        let needs = guest.map(|guest| &guest.needs);
         let counted = needs.map(|it| it.known(self, When::Later));
         let counted = counted.unwrap_or_default().into_iter();
         let mut counted = counted.map(|(of, (amount, _))| (of, amount)).collect();
