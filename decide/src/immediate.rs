@@ -10,6 +10,8 @@ mod disks;
 mod needs;
 mod words;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::edit::{Edit, Token, Why};
@@ -95,35 +97,31 @@ pub fn restrict(
     made: &Made<'_>,
     name: &ObjectName,
 ) -> Restriction {
-    let mut disks = disks::of(policy, made, name);
-    let scratch_of = match made {
-        Made::Claim(claim) => disks::target_of_scratch(claim, name),
-        Made::Machine(_) | Made::DataVolume(_) => None,
+    let (is_of_a_vm, scratch_of) = match made {
+        Made::Machine(_) | Made::DataVolume(_) => (true, None),
+        Made::Claim(claim) => {
+            let target = disks::target_of_scratch(claim, name);
+            let is_scratch = target.is_some();
+            (is_scratch || disks::is_of_a_vm(index, claim, name), target)
+        }
     };
-    disks.retain(|_| match made {
-        Made::Claim(claim) => scratch_of.is_some() || disks::is_of_a_vm(index, claim, name),
-        Made::Machine(_) | Made::DataVolume(_) => true,
-    });
-    disks.retain(|disk| index.is_none_or(|index| disk.is_open(index)));
+    let mut disks = disks::of(policy, made, name);
+    disks.retain(|disk| is_of_a_vm && index.is_none_or(|index| disk.is_open(index)));
     let Some(first) = disks.first() else {
         return Restriction::default();
     };
-    let Some(index) = index else {
-        // Nobody would hear it of scratch space.
-        return match scratch_of {
-            Some(_) => Restriction::default(),
-            None => warning(first, &NotChosen::Unlisted.to_string()),
-        };
-    };
-    if let Some(target) = scratch_of {
-        return beside(index, first, &target);
-    }
-    match choice::choose(index, policy, made, (name, &disks)) {
-        Ok(chosen) => Restriction {
-            edits: disks.iter().map(|it| edit(it, &chosen.node)).collect(),
-            ..warning(first, &chosen.to_string())
+    match (index, scratch_of) {
+        (Some(index), Some(target)) => beside(index, first, &target),
+        // Nobody would hear it.
+        (None, Some(_)) => Restriction::default(),
+        (None, None) => warning(first, &disks, &NotChosen::Unlisted.to_string()),
+        (Some(index), None) => match choice::choose(index, policy, made, (name, &disks)) {
+            Ok(chosen) => Restriction {
+                edits: disks.iter().map(|it| edit(it, &chosen.node)).collect(),
+                ..warning(first, &disks, &chosen.to_string())
+            },
+            Err(why) => warning(first, &disks, &why.to_string()),
         },
-        Err(why) => warning(first, &why.to_string()),
     }
 }
 
@@ -148,10 +146,11 @@ fn edit(disk: &Disk<'_>, node: &str) -> Edit {
     }
 }
 
-fn warning(first: &Disk<'_>, what: &str) -> Restriction {
+fn warning(first: &Disk<'_>, all: &[Disk<'_>], what: &str) -> Restriction {
+    let classes: BTreeSet<&str> = all.iter().map(|it| it.class.name.as_str()).collect();
     let warning = Warning::BindsAtOnce {
         path: first.said_at(),
-        class: first.class.name.clone(),
+        class: classes.into_iter().collect::<Vec<_>>().join(", "),
         what: what.to_owned(),
     };
     Restriction {

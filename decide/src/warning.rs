@@ -165,7 +165,7 @@ pub enum Warning {
     BindsAtOnce {
         /// What says what is wanted of the claims.
         path: String,
-        /// Their class.
+        /// Their class, or classes.
         class: String,
         /// The node and why it was chosen, or why none was.
         what: String,

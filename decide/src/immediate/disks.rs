@@ -66,7 +66,11 @@ pub(super) fn of<'p>(policy: &'p Policy, made: &Made<'_>, name: &ObjectName) -> 
         Made::DataVolume(volume) => {
             let spec = volume.spec.as_ref();
             let disk = spec.and_then(|it| of_data_volume(policy, it, name.clone(), Vec::new()));
-            disk.map(|it| inflated(it)).into_iter().collect()
+            let mut disk = disk.map(inflated);
+            if let Some(disk) = &mut disk {
+                disk.template.claim.profile = profile_of(volume.metadata.as_ref());
+            }
+            disk.into_iter().collect()
         }
         Made::Claim(claim) => {
             let disk = claim.spec.as_ref().and_then(|spec| {
@@ -167,7 +171,7 @@ pub(super) fn is_of_a_vm(
 }
 
 /// The profile that a disk stands for.
-pub(super) fn profile_of(metadata: Option<&Metadata<'_>>) -> Option<Arc<str>> {
+fn profile_of(metadata: Option<&Metadata<'_>>) -> Option<Arc<str>> {
     let profile = metadata.and_then(|it| it.annotation(names::PROFILE_ANNOTATION));
     profile.map(|name| name.trim().into())
 }

@@ -16,7 +16,7 @@ use crate::index::Index;
 use crate::whose::only_pools;
 
 use super::Made;
-use super::disks::{Disk, profile_of};
+use super::disks::Disk;
 
 /// Whom the node is for.
 #[derive(Debug)]
@@ -49,11 +49,6 @@ pub(super) fn demand(
             let profile = disks
                 .first()
                 .and_then(|it| it.template.claim.profile.as_deref());
-            let of_volume = match made {
-                Made::DataVolume(volume) => profile_of(volume.metadata.as_ref()),
-                Made::Machine(_) | Made::Claim(_) => None,
-            };
-            let profile = profile.or(of_volume.as_deref());
             index
                 .needs_of_profile(profile, &name.0)?
                 .amounts(index, When::Later)?

@@ -1,5 +1,5 @@
 //! Claims that were given a node by their selector before they have a volume, as the webhook does it for classes that bind at
-//! once, and what their VMs will need there.
+//! once, and what their VMs will need there, until they run.
 //!
 //! It follows from the objects, as holds do: a VM is known within milliseconds of its admission, and says which node its claims
 //! were given, so that the next VM is not given the same volume.
@@ -15,7 +15,7 @@ use crate::fit::counted::{VmName, When};
 use crate::fit::volumes::ClaimDemand;
 use crate::names;
 
-/// VMs, and disks without one, by the node that their open claims were given.
+/// VMs that do not run yet, and disks without one, by the node that their open claims were given, or on which their disks are.
 pub(crate) type Pinned = BTreeMap<Arc<str>, BTreeSet<VmName>>;
 
 impl Index {
@@ -43,7 +43,7 @@ impl Index {
         self.volumes.get(volume).map(|it| &it.hostnames)
     }
 
-    /// Who was given which node, others than this VM and this claim.
+    /// Who will be on which node, others than this VM and this claim.
     pub(crate) fn pinned(&self, vm: Option<&VmName>, claim: &ObjectName) -> Pinned {
         let mut pinned = Pinned::new();
         let open = self.claims.iter().filter(|(name, _)| !self.is_bound(name));
@@ -56,6 +56,11 @@ impl Index {
             let templates = machine.templates.iter();
             let open = templates.filter(|(claim, _)| self.claim(&name(claim)).is_none());
             for node in open.filter_map(|(_, template)| given_node(&template.claim)) {
+                join(&mut pinned, node, of.clone());
+            }
+            // The index of the webhook has no holds.
+            let is_to_come = self.wants_to_run(of) && self.runs_on(of).is_none();
+            if let Some((node, _)) = is_to_come.then(|| self.home_of(of)).flatten() {
                 join(&mut pinned, node, of.clone());
             }
         }
