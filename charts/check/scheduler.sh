@@ -138,3 +138,16 @@ if [ "$(rules ignore.ClusterRole.webhook | grep -c 'resources:')" = 1 ]; then ok
     bad "ignore: the webhook reads more than networks"
 fi
 has default 'infeasible: warn'
+# Nor can it choose the node of claims that bind at once without knowing the cluster.
+lacks default 'claim-at-once.vmberth.io'
+has everything 'claim-at-once.vmberth.io'
+render at-once --kube-version 1.33.0 --set policy.infeasible=ignore \
+    --set-json 'policy.storageClasses=[{"name":"a","bindingMode":"Immediate"},{"name":"b","bindingMode":"WaitForFirstConsumer"}]'
+has at-once '--watch-placement'
+has at-once "expression: object.?spec.?storageClassName.orValue('') in [\"a\"]"
+render waits --kube-version 1.33.0 --set-json 'policy.storageClasses=[{"name":"b","bindingMode":"WaitForFirstConsumer"}]'
+lacks waits 'claim-at-once.vmberth.io'
+render nobody --kube-version 1.33.0 --set scheduler.mode=off \
+    --set-json 'policy.storageClasses=[{"name":"a","bindingMode":"Immediate"}]'
+lacks nobody '--watch-placement'
+lacks nobody 'claim-at-once.vmberth.io'

@@ -21,7 +21,8 @@ use crate::index::possible::Possible;
 use crate::placing::Bar;
 use crate::whose::only_pools;
 
-use closest::{Closest, Rank};
+pub(crate) use closest::Closest;
+use closest::Rank;
 pub use infeasible::{Home, Infeasible};
 pub use review::{Change, asked_at, review};
 

@@ -8,9 +8,10 @@ use crate::event::Claim;
 use crate::fit::cells::Wish;
 use crate::fit::volumes::{AccessModes, VolumeMode};
 use crate::placing::Placing;
+use crate::profile::Selector;
 use crate::quantity::parse_bytes;
 use crate::view::placed::{Instance, InstanceSpec, Machine};
-use crate::view::{ClaimSpec, DataVolumeTemplate, Source};
+use crate::view::{ClaimSpec, DataVolumeSpec, DataVolumeTemplate, Source};
 
 /// A VM, or an instance of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,30 +112,41 @@ fn cells(spec: &InstanceSpec<'_>) -> Wish {
     }
 }
 
-/// The claim that CDI will make, if the template says class and size.
 fn claim_of_template(template: &DataVolumeTemplate<'_>) -> Option<(Arc<str>, Template)> {
-    let spec = template.spec.as_ref()?;
-    let claim = spec.storage.as_ref().or(spec.pvc.as_ref())?;
-    let class = claim
-        .storage_class_name
-        .as_deref()
-        .filter(|it| !it.is_empty())?;
-    let mode = mode_of(claim);
-    let is_scratched =
-        |it: &Source| it.upload.is_some() || it.http.is_some() || it.registry.is_some();
-    let access = claim.access_modes.iter().flatten();
-    let made = Template {
-        claim: Claim {
-            class: class.into(),
-            bytes: bytes_of(claim)?,
-            mode,
-            access: AccessModes::of(access.map(|it| &**it)),
-            needs_scratch: spec.source.as_ref().is_some_and(is_scratched),
-            ..Claim::default()
-        },
-        has_overhead: spec.storage.is_some() && mode == VolumeMode::Filesystem,
-    };
+    let made = Template::of(template.spec.as_ref()?)?;
     Some((template.name().into(), made))
+}
+
+impl Template {
+    /// The claim that CDI will make of a DataVolume, if that says class and size.
+    pub(crate) fn of(spec: &DataVolumeSpec<'_>) -> Option<Self> {
+        let claim = claim_of(spec.storage.as_ref().or(spec.pvc.as_ref())?)?;
+        let is_scratched =
+            |it: &Source| it.upload.is_some() || it.http.is_some() || it.registry.is_some();
+        Some(Self {
+            has_overhead: spec.storage.is_some() && claim.mode == VolumeMode::Filesystem,
+            claim: Claim {
+                needs_scratch: spec.source.as_ref().is_some_and(is_scratched),
+                ..claim
+            },
+        })
+    }
+}
+
+/// What a claim asks for, if it says class and size.
+pub(crate) fn claim_of(claim: &ClaimSpec<'_>) -> Option<Claim> {
+    let class = claim.storage_class_name.as_deref();
+    let volume = claim.volume_name.as_deref();
+    let access = claim.access_modes.iter().flatten();
+    Some(Claim {
+        class: class.filter(|it| !it.is_empty())?.into(),
+        bytes: bytes_of(claim)?,
+        mode: mode_of(claim),
+        access: AccessModes::of(access.map(|it| &**it)),
+        selector: claim.selector.as_ref().map(Selector::from),
+        volume: volume.filter(|it| !it.is_empty()).map(Into::into),
+        ..Claim::default()
+    })
 }
 
 fn mode_of(claim: &ClaimSpec<'_>) -> VolumeMode {

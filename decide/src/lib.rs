@@ -19,7 +19,8 @@
 //! 3. [`fit`]: whether a node has all of it, or what it lacks;
 //! 4. [`placement`]: which nodes do, which one best, and why the others can't, in words.
 //!
-//! Beforehand, [`feasible`]: whether a VM could be placed at all, if all others were gone.
+//! Beforehand, [`feasible`]: whether a VM could be placed at all, if all others were gone; and [`immediate`]: the node of claims
+//! that bind before there is a pod to be placed.
 
 pub mod demand;
 pub mod denial;
@@ -29,6 +30,7 @@ pub mod explain;
 pub mod feasible;
 pub mod fit;
 pub mod guest;
+pub mod immediate;
 pub mod index;
 pub mod inventory;
 pub mod mutate;
@@ -40,6 +42,7 @@ pub mod placing;
 pub mod policy;
 pub mod profile;
 pub mod quantity;
+pub mod scratch;
 pub mod subject;
 pub mod surroundings;
 pub mod toleration;

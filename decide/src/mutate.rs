@@ -12,6 +12,7 @@ mod guest;
 mod hugepages;
 mod machines;
 mod metadata;
+mod more;
 mod networks;
 mod opt_out;
 mod pods;

@@ -164,6 +164,8 @@ pub const TDX_LABEL: &str = "kubevirt.io/tdx";
 pub const SECURE_EXECUTION_LABEL: &str = "kubevirt.io/s390-pv";
 /// Label of every node: its architecture, as Go calls it. Written by the kubelet.
 pub const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
+/// What taints begin with that are put on and taken off as a node comes and goes. Written by Kubernetes' node controllers.
+pub const NODE_TAINTS: &str = "node.kubernetes.io/";
 /// What resources of huge pages begin with; the size follows.
 pub const HUGEPAGES_PREFIX: &str = "hugepages-";
 
@@ -172,7 +174,8 @@ pub const EXPORTER_CONFIG_KIND: &str = "ExporterConfig";
 /// Kind of [`crate::inventory`]. Written by the exporter; read by people and the extender.
 pub const INVENTORY_KIND: &str = "NodeInventory";
 /// Label of a PersistentVolume of ours: the node whose agent made it. Written and read by the exporter, which touches no
-/// volume without it, and by the chart's ValidatingAdmissionPolicy.
+/// volume without it, and by the chart's ValidatingAdmissionPolicy. Claims that bind at once are restricted by it
+/// ([`crate::immediate`]).
 pub const NODE_LABEL: &str = "vmberth.io/node";
 /// Label of a PersistentVolume of ours: the last component of its path. Written by the exporter; read by people.
 pub const VOLUME_LABEL: &str = "vmberth.io/volume";

@@ -19,8 +19,8 @@ use crate::profile::{LabelOperator, Requirement};
 use crate::toleration::{Effect, Operator, Toleration};
 use crate::view;
 
-/// Taints with this in front are put on and taken off as a node comes and goes: no reason why a VM could never run there.
-const OF_THE_MOMENT: &str = "node.kubernetes.io/";
+/// Taints with this in front are no reason why a VM could never run there.
+const OF_THE_MOMENT: &str = names::NODE_TAINTS;
 /// The only field that terms may ask for.
 const NAME_FIELD: &str = "metadata.name";
 

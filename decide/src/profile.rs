@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::view::Labels;
+use crate::view::{self, Labels};
 use crate::wish::{Pages, VfWish};
 
 /// A named set of wishes.
@@ -82,6 +82,37 @@ impl Requirement {
             LabelOperator::NotIn(values) => !among(values),
             LabelOperator::Exists => value.is_some(),
             LabelOperator::DoesNotExist => value.is_none(),
+        }
+    }
+}
+
+/// As an object says it. A requirement without a key, or whose operator nobody knows, can't be met.
+impl From<&view::LabelSelector<'_>> for Selector {
+    fn from(written: &view::LabelSelector<'_>) -> Self {
+        let labels = written.match_labels.iter().flat_map(Labels::iter);
+        let expressions = written.match_expressions.iter().flatten();
+        Self {
+            match_labels: labels
+                .map(|(key, value)| (key.to_owned(), value.to_string()))
+                .collect(),
+            match_expressions: expressions.map(Requirement::from).collect(),
+        }
+    }
+}
+
+impl From<&view::Requirement<'_>> for Requirement {
+    fn from(written: &view::Requirement<'_>) -> Self {
+        let values = written.values.iter().flatten();
+        let values: Vec<String> = values.map(|value| value.to_string()).collect();
+        Self {
+            key: written.key.as_deref().unwrap_or_default().to_owned(),
+            operator: match written.operator.as_deref() {
+                Some("In") => LabelOperator::In(values),
+                Some("NotIn") => LabelOperator::NotIn(values),
+                Some("Exists") => LabelOperator::Exists,
+                Some("DoesNotExist") => LabelOperator::DoesNotExist,
+                _ => LabelOperator::In(Vec::new()),
+            },
         }
     }
 }

@@ -21,7 +21,8 @@ pub use instance::{
 pub use metadata::{Annotations, Labels, Metadata, Object, Owner};
 pub use pod::{Container, DaemonSetSpec, PodSpec, Toleration};
 pub use storage::{
-    Claim, ClaimRequests, ClaimResources, ClaimSpec, DataVolumeSpec, DataVolumeTemplate, Source,
+    Claim, ClaimRequests, ClaimResources, ClaimSpec, DataVolumeSpec, DataVolumeTemplate,
+    LabelSelector, Source,
 };
 
 use serde::Deserialize;

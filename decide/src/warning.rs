@@ -160,6 +160,16 @@ pub enum Warning {
         /// What is there now.
         to: String,
     },
+    /// Claims that bind before there is a pod: where that will be, and why, or why nobody has a say in it.
+    #[error("{path}: claims of class {class} bind at once: {what}")]
+    BindsAtOnce {
+        /// What says what is wanted of the claims.
+        path: String,
+        /// Their class, or classes.
+        class: String,
+        /// The node and why it was chosen, or why none was.
+        what: String,
+    },
     /// A VM that no node could ever hold.
     #[error("{path}: {why}")]
     Infeasible {

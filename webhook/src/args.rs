@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, env = "VMBERTH_WATCH_CLAIMS")]
     pub watch_claims: bool,
 
-    /// Watch all that placement reads, for a word on VMs that no node could ever hold; networks and claims are known from there
+    /// Watch all that placement reads, for a word on VMs that no node could ever hold and the node of claims that bind at once; networks and claims are known from there
     #[arg(long, env = "VMBERTH_WATCH_PLACEMENT")]
     pub watch_placement: bool,
 

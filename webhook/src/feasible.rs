@@ -1,12 +1,8 @@
 //! One more step of a review: whether any node could ever hold the VM as it will be after our edits. What can't be read here is
 //! not spoken of: KubeVirt will refuse it in its own words.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use vmberth_decide::denial::Denial;
 use vmberth_decide::feasible::{Change, asked_at, review};
 use vmberth_decide::fit::counted::VmName;
@@ -18,27 +14,8 @@ use vmberth_decide::view::Fields;
 use vmberth_decide::view::placed::{Instance, Machine};
 
 use crate::decode::Request;
-use crate::patch;
+use crate::edited;
 use crate::placement::Seen;
-
-/// An object with edits is read as a whole, which takes many times its size. VMs that people write have a tenth of this; of
-/// larger ones nothing is said.
-const LARGEST: usize = 256 << 10;
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    request: Objects<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Objects<'a> {
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    old_object: Option<&'a RawValue>,
-}
 
 /// Adds a warning if no node could ever hold the VM.
 ///
@@ -75,26 +52,13 @@ fn guests(
     body: &[u8],
     mutation: &Mutation,
 ) -> Option<(Guest, Option<Guest>)> {
-    let objects = serde_json::from_slice::<Body<'_>>(body).ok()?.request;
-    let now = edited(objects.object?.get(), mutation)?;
+    let objects = edited::objects(body)?;
+    let now = edited::now(&objects, mutation)?;
     let old = match &request.review.old {
         None => None,
-        Some(_) => Some(guest(request, objects.old_object?.get())?),
+        Some(_) => Some(guest(request, edited::before(&objects)?)?),
     };
     Some((guest(request, &now)?, old))
-}
-
-/// The object after our edits, as text: only so are its lists read up to a bound.
-fn edited<'o>(object: &'o str, mutation: &Mutation) -> Option<Cow<'o, str>> {
-    if mutation.edits.is_empty() {
-        return Some(Cow::Borrowed(object));
-    }
-    if object.len() > LARGEST {
-        return None;
-    }
-    let mut value: Value = serde_json::from_str(object).ok()?;
-    json_patch::patch(&mut value, &patch::of(&mutation.edits)).ok()?;
-    Some(Cow::Owned(value.to_string()))
 }
 
 fn guest(request: &Request<'_>, object: &str) -> Option<Guest> {

@@ -17,6 +17,7 @@ use vmberth_serve::body::{BodyBudget, BodyError};
 
 use crate::decode::{self, Request};
 use crate::feasible;
+use crate::immediate;
 use crate::metrics::{Metrics, Rejection, Verdict};
 use crate::placement::Placement;
 use crate::respond;
@@ -88,6 +89,7 @@ impl AppState {
         };
         let seen = placement.seen();
         let mutation = mutate(&request.review, &policy, &seen)?;
+        let mutation = immediate::choose(&seen, &policy, (request, body), mutation);
         feasible::check(&seen, &policy, (request, body), mutation)
     }
 }

@@ -8,20 +8,23 @@
 //! 1. [`http`]: the route and the steps;
 //! 2. [`decode`]: bytes -> review;
 //! 3. `vmberth_decide::mutate`: review -> edits or denial;
-//! 4. [`feasible`]: VMs that no node could ever hold;
-//! 5. [`patch`]: edits -> RFC 6902;
-//! 6. [`respond`]: verdict -> AdmissionReview;
-//! 7. [`metrics`]: what is counted of it.
+//! 4. [`immediate`]: the node of claims that bind before there is a pod;
+//! 5. [`feasible`]: VMs that no node could ever hold;
+//! 6. [`patch`]: edits -> RFC 6902;
+//! 7. [`respond`]: verdict -> AdmissionReview;
+//! 8. [`metrics`]: what is counted of it.
 //!
 //! Around it: [`args`], [`run`] (start to end), [`policy_file`] (load, reload),
 //! [`watch`], [`placement`] (other objects), [`event`] (a refused policy, told where `kubectl describe` shows it), [`explain`] (the same, offline).
 
 pub mod args;
 pub mod decode;
+mod edited;
 pub mod event;
 pub mod explain;
 pub mod feasible;
 pub mod http;
+pub mod immediate;
 pub mod metrics;
 pub mod patch;
 pub mod placement;

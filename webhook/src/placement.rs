@@ -1,5 +1,5 @@
-//! The cluster as placement sees it, watched for a word on VMs that no node could ever hold. Networks and claims are known from
-//! here, too, so that nothing is watched twice.
+//! The cluster as placement sees it, watched for a word on VMs that no node could ever hold, and for the node of claims that bind
+//! at once. Networks and claims are known from here, too, so that nothing is watched twice.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};

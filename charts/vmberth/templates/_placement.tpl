@@ -1,6 +1,6 @@
 {{- /*
 What is read to say where a VM can run: by the extender, and by the webhook if it says a word on VMs that no node could ever
-hold.
+hold, or chooses the node of claims that bind at once.
 */ -}}
 {{- define "vmberth.placement.rules" -}}
 # Labels, taints and what the kubelet advertises; who uses how much of it.
@@ -38,5 +38,6 @@ hold.
 
 {{- /* Whether the webhook has to know all of that. Empty means no. */ -}}
 {{- define "vmberth.watchesPlacement" -}}
-{{- if and (include "vmberth.scheduler.own" .) (ne .Values.policy.infeasible "ignore") -}}true{{- end -}}
+{{- $immediate := include "vmberth.classNames" (dict "root" . "mode" "Immediate") | ne "[]" -}}
+{{- if and (include "vmberth.scheduler.own" .) (or $immediate (ne .Values.policy.infeasible "ignore")) -}}true{{- end -}}
 {{- end -}}

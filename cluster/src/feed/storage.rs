@@ -10,6 +10,7 @@ use vmberth_decide::event::{Claim, Class, Namespace, Volume};
 use vmberth_decide::fit::volumes::{AccessModes, VolumeMode};
 use vmberth_decide::names;
 use vmberth_decide::profile::{LabelOperator, Requirement, Selector};
+use vmberth_decide::scratch;
 
 use crate::objects;
 use crate::read::{bytes, hostnames};
@@ -59,27 +60,10 @@ pub(super) fn claim(claim: &objects::PersistentVolumeClaim) -> Claim {
         access: AccessModes::of(spec.access_modes.iter().map(String::as_str)),
         selector: spec.selector.as_ref().map(selector),
         volume: volume.map(|name| name.as_str().into()),
-        needs_scratch: needs_scratch(claim),
+        needs_scratch: scratch::is_needed(|name| claim.annotations().get(name).map(String::as_str)),
         profile: (claim.annotations().get(names::PROFILE_ANNOTATION))
             .map(|name| name.trim().into()),
     }
-}
-
-/// CDI has still to fill it, from what it can't put on disk at once (facts: kubevirt-cdi 4; CDI 1.65,
-/// pkg/controller/import-controller.go, `requiresScratchSpace`).
-fn needs_scratch(claim: &objects::PersistentVolumeClaim) -> bool {
-    let annotation = |name: &str| claim.annotations().get(name).map(String::as_str);
-    let filled = annotation(names::POD_PHASE_ANNOTATION) == Some("Succeeded");
-    let of_source = match annotation(names::IMPORT_SOURCE_ANNOTATION) {
-        Some("http" | "glance") => true,
-        Some("registry") => annotation(names::REGISTRY_METHOD_ANNOTATION) != Some("node"),
-        _ => false,
-    };
-    let wanted = of_source
-        || annotation(names::UPLOAD_TARGET_ANNOTATION).is_some()
-        || annotation(names::CONTENT_TYPE_ANNOTATION) == Some("archive")
-        || annotation(names::REQUIRES_SCRATCH_ANNOTATION) == Some("true");
-    wanted && !filled
 }
 
 /// Only of one that names a profile for its disks.

@@ -36,7 +36,7 @@ pub(super) enum Rank {
 }
 
 impl Closest {
-    pub(super) fn of(node: &Arc<str>, misfits: Vec<Misfit>) -> Self {
+    pub(crate) fn of(node: &Arc<str>, misfits: Vec<Misfit>) -> Self {
         let rank = misfits.iter().map(|misfit| {
             let Misfit::Tied(tie) = misfit else {
                 return Rank::Lacks;
@@ -55,7 +55,7 @@ impl Closest {
     }
 
     /// Of equals, the first by name: whoever asks is told the same.
-    pub(super) fn is_before(&self, other: &Self) -> bool {
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
         let key = |it: &Self| (it.rank, it.missing, Arc::clone(&it.node));
         key(self) < key(other)
     }

@@ -5,7 +5,7 @@ use crate::denial::Denial;
 use crate::fit::counted::VmName;
 use crate::guest::Guest;
 use crate::index::Index;
-use crate::mutate::{LeftAlone, Mutation};
+use crate::mutate::Mutation;
 use crate::policy::{OnInfeasible, Policy};
 use crate::subject::{Kind, Operation, Review};
 use crate::warning::Warning;
@@ -27,16 +27,7 @@ pub struct Change<'c> {
 /// the policy looks after. Those of pools and replica sets are asked about one by one, as they are made.
 #[must_use]
 pub fn asked_at(policy: &Policy, review: &Review<'_>, mutation: &Mutation) -> Option<&'static str> {
-    let is_ours = match mutation.left_alone {
-        None | Some(LeftAlone::Complete | LeftAlone::NotTouched) => true,
-        Some(
-            LeftAlone::NotOurs
-            | LeftAlone::ExemptNamespace
-            | LeftAlone::OptedOut
-            | LeftAlone::OwnedByMachine,
-        ) => false,
-    };
-    if !is_ours || policy.infeasible == OnInfeasible::Ignore {
+    if !mutation.is_of_ours() || policy.infeasible == OnInfeasible::Ignore {
         return None;
     }
     match (review.kind, review.operation) {

@@ -209,6 +209,15 @@ fn in_a_cluster_of_two(
     assert!(is_any || said == expected, "{said}");
 }
 
+/// By a label that is not remembered of a volume while somebody has it.
+#[test]
+fn claim_that_was_given_a_node() {
+    let mut disk = template("disk", "15Gi", CLASS, &json!({"blank": {}}));
+    disk["spec"]["pvc"]["selector"] = json!({"matchLabels": {names::NODE_LABEL: "edge-1"}});
+    let guest = vm(0, &["disk"], &json!({"dataVolumeTemplates": [disk]}));
+    assert_eq!(said(&cluster(), &guest), "on edge-1");
+}
+
 #[test]
 fn network_that_is_not_there_is_waited_for() {
     let mut index = cluster();

@@ -21,13 +21,25 @@ impl Index {
     /// If there is no such profile.
     pub(crate) fn needs_of_disk(&self, claim: &ObjectName) -> Result<Needs, Unclear> {
         let own = self.claims.get(claim).and_then(|it| it.profile.as_deref());
-        let of_namespace = || self.namespaces.get(&claim.0).map(|it| it.profile.as_ref());
+        self.needs_of_profile(own, &claim.0)
+    }
+
+    /// The same of a disk in this namespace that names this profile itself, or none.
+    ///
+    /// # Errors
+    /// If there is no such profile.
+    pub(crate) fn needs_of_profile(
+        &self,
+        own: Option<&str>,
+        namespace: &str,
+    ) -> Result<Needs, Unclear> {
+        let of_namespace = || self.namespaces.get(namespace).map(|it| it.profile.as_ref());
         let named = own.or_else(of_namespace);
         let Some(name) = named.or(self.policy.disk_profile.as_deref()) else {
             return Ok(Needs::default());
         };
         let profile = self.policy.profile(name);
         let profile = profile.ok_or_else(|| Unclear::Profile(name.to_owned()))?;
-        Ok(Needs::of_profile(profile, &self.policy, &claim.0))
+        Ok(Needs::of_profile(profile, &self.policy, namespace))
     }
 }

@@ -29,7 +29,7 @@ impl Index {
     ) -> impl Iterator<Item = Possible<'i>> {
         self.nodes.iter().filter_map(move |(name, known)| {
             let node = known.node.as_ref()?;
-            let offer = self.possible_offer(known, node, own);
+            let offer = self.possible_offer(known, name, node, own);
             Some(Possible { name, node, offer })
         })
     }
@@ -37,6 +37,7 @@ impl Index {
     fn possible_offer(
         &self,
         known: &Known,
+        name: &str,
         node: &Node,
         own: &BTreeSet<ObjectName>,
     ) -> Option<Offer> {
@@ -44,9 +45,14 @@ impl Index {
         let volumes = names.filter_map(|name| Some((name, self.volumes.get(name)?)));
         let is_own = |volume: &Volume| volume.claim.as_ref().is_some_and(|it| own.contains(it));
         let stock = known.stock.as_ref()?;
+        let of_node = Arc::new([(names::NODE_LABEL.to_owned(), name.to_owned())].into());
         let mut offer = stock.offer(volumes.filter(|(_, volume)| !is_own(volume)));
         for volume in &mut offer.volumes {
             volume.file_system = None;
+            // Labels of a volume that somebody has are not kept; this one all of ours have.
+            if volume.labels.is_empty() {
+                volume.labels = Arc::clone(&of_node);
+            }
         }
         Some(offer)
     }

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 
 use super::Object;
-use super::basic::{Amount, Present, Text, fields, texts};
+use super::affinity::Requirement;
+use super::basic::{Amount, Present, Text, fields, list, texts};
+use super::metadata::Labels;
 
 /// A DataVolume that will be made for a VM. There are as many of them as volumes, so of their metadata no more is read
 /// than what tells them apart.
@@ -67,9 +69,24 @@ pub struct ClaimSpec<'a> {
     /// A certain volume.
     #[serde(borrow)]
     pub volume_name: Option<Text<'a>>,
+    /// Labels that its volume must have.
+    #[serde(borrow, default, deserialize_with = "fields")]
+    pub selector: Option<LabelSelector<'a>>,
     /// How much.
     #[serde(borrow, default, deserialize_with = "fields")]
     pub resources: Option<ClaimResources<'a>>,
+}
+
+/// Kubernetes' label selector.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelSelector<'a> {
+    /// Labels that must have these values.
+    #[serde(borrow)]
+    pub match_labels: Option<Labels<'a>>,
+    /// Further requirements, which look like those of nodes.
+    #[serde(borrow, default, deserialize_with = "list")]
+    pub match_expressions: Option<Vec<Requirement<'a>>>,
 }
 
 /// What a claim asks for.

@@ -7,6 +7,7 @@ up, or a claim larger than every volume, pending for ever. Users and controllers
 {{- define "vmberth.entry.storage" }}
   {{- $classes := include "vmberth.classNames" (dict "root" . "mode" "") }}
   {{- $waiting := include "vmberth.classNames" (dict "root" . "mode" "WaitForFirstConsumer") }}
+  {{- $immediate := include "vmberth.classNames" (dict "root" . "mode" "Immediate") }}
   {{- $default := include "vmberth.defaultClass" . | empty | not }}
   {{- if ne $classes "[]" }}
 
@@ -50,6 +51,24 @@ up, or a claim larger than every volume, pending for ever. Users and controllers
       - name: of-a-managed-class
         expression: >-
           object.?spec.?storageClassName.orValue('') in {{ prepend (fromJsonArray $waiting) "" | toJson }}
+  {{- end }}
+  {{- if and (ne $immediate "[]") (include "vmberth.watchesPlacement" .) }}
+
+  # Claims of a managed class that binds at once, before there is a pod: their node is chosen here. Those of DataVolumes that
+  # passed us have their selector already; CDI's scratch space has none, and carries nothing that tells it from others here.
+  - name: claim-at-once.vmberth.io
+    {{- include "vmberth.entry.storageCommon" . }}
+    rules:
+      - apiGroups: [""]
+        apiVersions: [v1]
+        resources: [persistentvolumeclaims]
+        operations: [CREATE]
+        scope: Namespaced
+    matchConditions:
+      - name: of-a-managed-class
+        expression: object.?spec.?storageClassName.orValue('') in {{ $immediate }}
+      - name: names-no-volume
+        expression: object.?spec.?volumeName.orValue('') == '' && !object.?spec.?selector.hasValue()
   {{- end }}
 {{- end }}
 

@@ -6,6 +6,7 @@
     reason = "serde_json's values answer null for what they do not have"
 )]
 
+mod at_once;
 mod calls;
 mod cluster_mode;
 mod holds;
