@@ -21,7 +21,7 @@ use crate::lists::Lists;
 use crate::log::{Found, Log};
 use crate::metrics::{Metrics, Outcome, Verb};
 use crate::promised;
-use crate::respond;
+use crate::respond::{self, Placed};
 use crate::wake::Refusals;
 use crate::wire::{self, Asker, FilterResult, HostPriority, Misread};
 
@@ -107,23 +107,24 @@ impl AppState {
         let mut promise = None;
         let decision = decide(&self.index, &question.pod, |index, demand| {
             let ranked = promised::rank(&self.verdicts, index, demand, question.names());
-            promise = index.promise_of(demand, &ranked.fits);
-            ranked
+            let best = ranked.best();
+            promise = index.promise_of(demand, &best);
+            Placed { ranked, best }
         });
         match &decision {
             Decision::Foreign => self.last.keep(&question, body, revision, None),
             Decision::Unclear(_) => {}
-            Decision::Ours(ranked) => {
+            Decision::Ours(placed) => {
                 promised::keep(&self.index, &asker, promise);
                 self.last
-                    .keep(&question, body, revision, Some(&ranked.fits));
+                    .keep(&question, body, revision, Some(&placed.best));
             }
         }
         let result = respond::filter(&question, &decision);
         let answer = respond::json(&result)?;
         calls::trace(call.verb, body, &result);
         let nodes = question.names().len();
-        let found = Found::of(nodes, &decision, |ranked| ranked.fits.len())
+        let found = Found::of(nodes, &decision, |placed| placed.ranked.fits.len())
             .refused_for(&result.failed_and_unresolvable_nodes);
         self.answered(call, &asker, &found);
         Ok(answer)
@@ -132,26 +133,26 @@ impl AppState {
     fn prioritize(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
         self.know_all()?;
         if let Some(known) = self.last.known(body, self.revision()) {
-            let names = known.names.iter().copied();
-            return self.prioritized(call, body, &known.asker, names, &known.decision);
+            return self.prioritized(call, body, &known.asker, known.nodes, &known.decision);
         }
         let question = wire::read(body)?;
         let decision = decide(&self.index, &question.pod, |index, demand| {
             promised::rank(&self.verdicts, index, demand, question.names()).fits
         });
-        self.prioritized(call, body, &question.asker(), question.names(), &decision)
+        let (asker, nodes) = (question.asker(), question.names().len());
+        self.prioritized(call, body, &asker, nodes, &decision)
     }
 
-    fn prioritized<'q>(
+    fn prioritized(
         &self,
         call: Call,
         body: &[u8],
         asker: &Asker,
-        names: impl ExactSizeIterator<Item = &'q str>,
-        decision: &Decision<Vec<(&'q str, u64)>>,
+        nodes: usize,
+        decision: &Decision<Vec<(&str, u64)>>,
     ) -> Result<Response, Failure> {
-        let found = Found::of(names.len(), decision, Vec::len);
-        let priorities = respond::prioritize(names, decision);
+        let found = Found::of(nodes, decision, Vec::len);
+        let priorities = respond::prioritize(decision);
         let answer = respond::json(&priorities)?;
         calls::trace(call.verb, body, &priorities);
         self.answered(call, asker, &found);

@@ -34,8 +34,8 @@ struct Scores {
 pub struct Known<'b> {
     /// Whose it is.
     pub asker: Arc<Asker>,
-    /// The names in it.
-    pub names: Vec<&'b str>,
+    /// How many nodes it is about.
+    pub nodes: usize,
     /// Scores for these nodes, in their order.
     pub decision: Decision<Vec<(&'b str, u64)>>,
 }
@@ -76,7 +76,7 @@ impl Last {
         };
         Some(Known {
             asker: Arc::clone(&found.asker),
-            names,
+            nodes: names.len(),
             decision,
         })
     }
@@ -164,7 +164,7 @@ mod tests {
         let again = body("u", r#"["edge-1"]"#);
         let known = last.known(again.as_bytes(), 7).unwrap();
         assert_eq!(known.decision, Decision::Foreign);
-        assert_eq!(known.names, ["edge-1"]);
+        assert_eq!(known.nodes, 1);
         assert_eq!((&*known.asker.uid, &*known.asker.name), ("u", "p"));
     }
 

@@ -9,8 +9,8 @@ use vmberth_decide::placement::{Ranked, Verdicts, settle_ties};
 
 use crate::wire::Asker;
 
-/// Which nodes fit, and how well. While others are under way, one is the best: what is promised on several is lost to all others
-/// until it is seen which it was.
+/// Which nodes fit, and how well. While others are under way, one is the best for who takes something: what is promised on several
+/// is lost to all others until it is seen which it was.
 pub fn rank<'n>(
     verdicts: &Mutex<Verdicts>,
     index: &Index,
@@ -19,7 +19,8 @@ pub fn rank<'n>(
 ) -> Ranked<'n> {
     let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
     let mut ranked = verdicts.rank(index, demand, nodes);
-    if let Some(pod) = demand.pod.as_ref().filter(|_| index.promises() > 0) {
+    let settles = !demand.is_nothing_of_stock() && index.has_promised_others(demand);
+    if let Some(pod) = demand.pod.as_ref().filter(|_| settles) {
         settle_ties(pod, &mut ranked.fits);
     }
     ranked

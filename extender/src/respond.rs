@@ -8,11 +8,21 @@ use vmberth_decide::placement::{Ranked, words};
 use crate::decision::Decision;
 use crate::wire::{FilterResult, HostPriority, Question};
 
-/// What becomes of each node.
+/// Nodes for a pod of a VM.
+#[derive(Debug, PartialEq)]
+pub struct Placed<'q> {
+    /// All that fit, and why others don't.
+    pub ranked: Ranked<'q>,
+    /// The best of those that fit.
+    pub best: Vec<(&'q str, u64)>,
+}
+
+/// What becomes of each node. Of those that fit, only the best are named: with the weight that the chart gives to our scores
+/// kube-scheduler could take no other, and each name that it is told costs it more time than us.
 #[must_use]
 pub fn filter<'q>(
     question: &'q Question<'_>,
-    decision: &'q Decision<Ranked<'q>>,
+    decision: &'q Decision<Placed<'q>>,
 ) -> FilterResult<'q> {
     match decision {
         Decision::Foreign => FilterResult {
@@ -26,38 +36,34 @@ pub fn filter<'q>(
             error: format!("vmberth-extender: {why}"),
             ..FilterResult::default()
         },
-        Decision::Ours(ranked) => placed(question, ranked),
-    }
-}
-
-fn placed<'q>(question: &'q Question<'_>, ranked: &'q Ranked<'q>) -> FilterResult<'q> {
-    let mut result = FilterResult {
-        nodes: question.nodes_of(|node| !ranked.refused.contains_key(node)),
-        node_names: ranked.fits.iter().map(|(node, _)| *node).collect(),
-        ..FilterResult::default()
-    };
-    // All of them: kube-scheduler asks only about nodes that would do for itself, so whom it tries to evict it spares again, and
-    // then says that it failed (facts: scheduler-extender 1.5).
-    let refused = words(&ranked.refused).into_iter();
-    result.failed_and_unresolvable_nodes.extend(refused);
-    result
-}
-
-/// How good each node is; none is better than another if nobody knows what the pod needs.
-#[must_use]
-pub fn prioritize<'q>(
-    names: impl Iterator<Item = &'q str>,
-    decision: &Decision<Vec<(&'q str, u64)>>,
-) -> Vec<HostPriority<'q>> {
-    match decision {
-        Decision::Foreign | Decision::Unclear(_) => {
-            names.map(|host| HostPriority { host, score: 0 }).collect()
+        Decision::Ours(placed) => {
+            let is_best = |node: &str| placed.best.iter().any(|(name, _)| *name == node);
+            FilterResult {
+                nodes: question.nodes_of(is_best),
+                node_names: placed.best.iter().map(|(node, _)| *node).collect(),
+                // All of them: kube-scheduler asks only about nodes that would do for itself, so whom it tries to evict it spares
+                // again, and then says that it failed (facts: scheduler-extender 1.5).
+                failed_and_unresolvable_nodes: words(&placed.ranked.refused).into_iter().collect(),
+                ..FilterResult::default()
+            }
         }
-        Decision::Ours(scores) => scores
-            .iter()
-            .map(|&(host, score)| HostPriority { host, score })
-            .collect(),
     }
+}
+
+/// How good nodes are, where one is better than another. To kube-scheduler a node that is not in the answer has no points
+/// (Kubernetes 1.35, `prioritizeNodes` in pkg/scheduler/schedule_one.go).
+#[must_use]
+pub fn prioritize<'q>(decision: &Decision<Vec<(&'q str, u64)>>) -> Vec<HostPriority<'q>> {
+    let Decision::Ours(scores) = decision else {
+        return Vec::new();
+    };
+    let worst = scores.iter().map(|(_, score)| *score).min().unwrap_or(0);
+    let points = |&(host, score): &(&'q str, u64)| HostPriority {
+        host,
+        score: if score > worst { score } else { 0 },
+    };
+    let named = scores.iter().map(points).filter(|it| it.score > 0);
+    named.collect()
 }
 
 /// An answer with a body of JSON. kube-scheduler reads no other status than 200.

@@ -68,11 +68,8 @@ async fn few_nodes(#[case] names: Value, #[case] fit: Value) {
     let question = json!({"Pod": launcher("vm1"), "Nodes": null, "NodeNames": names});
     let extender = cluster();
     assert_eq!(extender.filter(&question).await["NodeNames"], fit);
-    let scores = extender.prioritize(&question).await;
-    assert_eq!(
-        scores.as_array().unwrap().len(),
-        fit.as_array().unwrap().len()
-    );
+    // None is better than another.
+    assert_eq!(extender.prioritize(&question).await, json!([]));
 }
 
 #[tokio::test]
@@ -170,12 +167,32 @@ async fn whole_nodes_come_back_beside_their_names() {
 }
 
 #[tokio::test]
-async fn scores_are_whole_numbers_up_to_ten() {
-    let question = by_name(&launcher("vm1"), &["edge-1", "edge-2"]);
-    let scores = cluster().prioritize(&question).await;
-    assert_eq!(scores[0]["Host"], "edge-1");
-    assert!(scores[0]["Score"].as_u64().unwrap() <= 10, "{scores}");
-    assert_eq!(scores.as_array().unwrap().len(), 1, "{scores}");
+async fn only_the_best_are_named_and_have_points() {
+    let has = |functions| Has {
+        volumes: 1,
+        functions,
+        allocated: 0,
+    };
+    let nodes = [
+        node("just-enough", has(2)),
+        node("more", has(3)),
+        node("most", has(8)),
+        node("none", has(0)),
+    ];
+    let rest = [claim("vm1", None), class()];
+    let extender = common::of(nodes.into_iter().flatten().chain(rest));
+    let question = by_name(&launcher("vm1"), &["most", "more", "none", "just-enough"]);
+    let answer = extender.filter(&question).await;
+    assert_eq!(answer["NodeNames"], json!(["just-enough"]));
+    let refused = answer["FailedAndUnresolvableNodes"].as_object().unwrap();
+    assert_eq!(refused.keys().collect::<Vec<_>>(), ["none"]);
+    let scores = extender.prioritize(&question).await;
+    let hosts: Vec<&str> = { scores.as_array().unwrap().iter() }
+        .map(|it| it["Host"].as_str().unwrap())
+        .collect();
+    assert_eq!(hosts, ["more", "just-enough"]);
+    assert_eq!(scores[1]["Score"], 10);
+    assert!(scores[0]["Score"].as_u64().unwrap() < 10, "{scores}");
 }
 
 #[tokio::test]
@@ -186,8 +203,7 @@ async fn pod_of_no_vm_may_go_anywhere() {
     assert_eq!(answer["NodeNames"], json!(["edge-3", "ghost"]));
     assert_eq!(answer["FailedNodes"], json!({}));
     assert_eq!(answer["FailedAndUnresolvableNodes"], json!({}));
-    let scores = json!([{"Host": "edge-3", "Score": 0}, {"Host": "ghost", "Score": 0}]);
-    assert_eq!(extender.prioritize(&question).await, scores);
+    assert_eq!(extender.prioritize(&question).await, json!([]));
     let line = "vmberth_extender_calls_total{outcome=\"foreign\",verb=\"filter\"} 1";
     assert!(extender.counted(line));
 }

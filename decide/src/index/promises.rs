@@ -146,6 +146,12 @@ impl Index {
         others.map(|(_, it)| it)
     }
 
+    /// Whether something is promised to others than this VM and pod.
+    #[must_use]
+    pub fn has_promised_others(&self, demand: &Demand) -> bool {
+        self.promises_to_others(demand).next().is_some()
+    }
+
     /// Nodes that have another offer for this demand than for others: something there is promised to others, or held for its VM.
     pub(crate) fn special_for(&self, demand: &Demand) -> NodeSet {
         let mut special = NodeSet::default();

@@ -61,6 +61,16 @@ struct Kind {
     has_vm: bool,
 }
 
+impl<'n> Ranked<'n> {
+    /// Those with the highest score.
+    #[must_use]
+    pub fn best(&self) -> Vec<(&'n str, u64)> {
+        let best = self.fits.iter().map(|(_, score)| *score).max();
+        let fits = self.fits.iter().copied();
+        fits.filter(|(_, score)| Some(*score) == best).collect()
+    }
+}
+
 impl Verdicts {
     /// Asks each of these nodes for all that the VM needs, and which of them is the best; the same as [`place`] and [`scores`] would find.
     pub fn rank<'n>(

@@ -15,26 +15,32 @@ fn name(kind: &str, number: u64) -> ObjectName {
 
 /// A disk for the pod in hand and perhaps another one, perhaps a function; of a VM or of none.
 fn demands() -> impl Strategy<Value = Demand> {
-    (0..4_u64, prop::sample::select(vec![0, 0, 0, 1_usize]), 0..2_u64, any::<bool>()).prop_map(|(number, later, vfs, is_now)| {
-        let claim = |at: usize| ClaimDemand {
-            name: format!("disk{at}-of-{number}"),
-            class: "local-vd".into(),
-            bytes: GI,
-            mode: VolumeMode::Filesystem,
-            access: AccessModes::default(),
-            selector: None,
-        };
-        let when = if is_now { When::Now } else { When::Later };
-        let counted = (Counted::Vfs(POOL.into()), (vfs, when));
-        Demand {
-            vm: (number < 3).then(|| name("m", number)),
-            pod: Some(name("p", number)),
-            claims: (0..=later).map(claim).collect(),
-            own: 1,
-            counted: (vfs > 0).then_some(counted).into_iter().collect(),
-            ..Demand::default()
-        }
-    })
+    (
+        0..4_u64,
+        prop::sample::select(vec![0, 0, 0, 1_usize]),
+        0..2_u64,
+        any::<bool>(),
+    )
+        .prop_map(|(number, later, vfs, is_now)| {
+            let claim = |at: usize| ClaimDemand {
+                name: format!("disk{at}-of-{number}"),
+                class: "local-vd".into(),
+                bytes: GI,
+                mode: VolumeMode::Filesystem,
+                access: AccessModes::default(),
+                selector: None,
+            };
+            let when = if is_now { When::Now } else { When::Later };
+            let counted = (Counted::Vfs(POOL.into()), (vfs, when));
+            Demand {
+                vm: (number < 3).then(|| name("m", number)),
+                pod: Some(name("p", number)),
+                claims: (0..=later).map(claim).collect(),
+                own: 1,
+                counted: (vfs > 0).then_some(counted).into_iter().collect(),
+                ..Demand::default()
+            }
+        })
 }
 
 /// Each has a function and a volume, so that something can change.
@@ -42,7 +48,11 @@ fn three_nodes() -> Index {
     index((0..3).flat_map(|at| {
         let [name, hostname, disk] = ["n", "h", "v"].map(|kind| format!("{kind}{at}"));
         let entries = vec![entry(&disk, VolumeState::Available)];
-        [node(&name, &hostname), inventory(&name, entries), volume(&disk, &hostname)]
+        [
+            node(&name, &hostname),
+            inventory(&name, entries),
+            volume(&disk, &hostname),
+        ]
     }))
 }
 
