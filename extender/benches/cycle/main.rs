@@ -228,7 +228,8 @@ impl Bench {
     }
 }
 
+/// In the order in which Go writes the fields.
 fn question(pod: &Value, names: &Value) -> Bytes {
-    let question = json!({"Pod": pod, "Nodes": null, "NodeNames": names});
-    Bytes::from(question.to_string())
+    let question = format!(r#"{{"Pod":{pod},"Nodes":null,"NodeNames":{names}}}"#);
+    Bytes::from(question)
 }
