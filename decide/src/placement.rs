@@ -1,5 +1,6 @@
 //! Which nodes can hold a VM, which one best, and why the others can't.
 
+mod guesses;
 mod refusal;
 mod room;
 mod score;

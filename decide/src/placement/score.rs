@@ -12,6 +12,7 @@ use crate::event::ObjectName;
 use crate::fit::counted::{Counted, Supply};
 use crate::fit::{Demand, Fit, Offer};
 use crate::index::Index;
+use crate::policy::ScoreWeights;
 
 /// The highest score that kube-scheduler takes (`MaxExtenderPriority`).
 pub const MOST: u64 = 10;
@@ -25,11 +26,19 @@ const ONE_CELL: u32 = 2;
 /// A score from 0 to [`MOST`] for each of these nodes that fit, in their order.
 #[must_use]
 pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Vec<(&'n str, u64)> {
+    let offers: Vec<Option<&Offer>> = fits.iter().map(|it| index.offer(it.0).ok()).collect();
     let asked = Asked::of(index, demand);
-    let points: Vec<u64> = fits
-        .iter()
-        .map(|(node, fit)| asked.points(index, node, fit))
-        .collect();
+    let kept = if asked.keeps_open() {
+        vec![0; offers.len()]
+    } else {
+        Room::of(index, demand, &offers).kept(&offers)
+    };
+    let nodes = fits.iter().zip(&offers).zip(kept);
+    let points = nodes.map(|(((_, fit), offer), kept)| {
+        let offer = offer.as_ref();
+        offer.map_or(0, |offer| asked.points(offer, fit, kept))
+    });
+    let points: Vec<u64> = points.collect();
     let best = points.iter().copied().max().unwrap_or(0);
     let worst = points.iter().copied().min().unwrap_or(0);
     let spread = best.saturating_sub(worst).max(1);
@@ -66,35 +75,29 @@ struct Asked<'k> {
     demand: &'k Demand,
     /// Bytes of all claims.
     bytes: u64,
-    room: Room<'k>,
+    weights: ScoreWeights,
 }
 
 impl<'k> Asked<'k> {
-    fn of(index: &'k Index, demand: &'k Demand) -> Self {
+    fn of(index: &Index, demand: &'k Demand) -> Self {
         let bytes = demand.claims.iter().map(|claim| claim.bytes);
         Self {
             demand,
             bytes: bytes.fold(0, u64::saturating_add),
-            room: Room::of(index, demand),
+            weights: index.score_weights(),
         }
     }
 
-    fn points(&self, index: &Index, node: &str, fit: &Fit) -> u64 {
-        let Ok(offer) = index.offer(node) else {
-            return 0;
-        };
-        let weights = index.score_weights();
-        let keeps_open = self.keeps_open();
+    /// All points of a node that keeps this share of its room.
+    fn points(&self, offer: &Offer, fit: &Fit, kept: u64) -> u64 {
+        let weights = self.weights;
         let parts = [
             (weights.free_now, if fit.all_free_now { ALL } else { 0 }),
             (
                 weights.right_size,
                 share(self.bytes, self.bytes.saturating_add(fit.waste)),
             ),
-            (
-                weights.room,
-                if keeps_open { 0 } else { self.room.kept(offer) },
-            ),
+            (weights.room, kept),
             (weights.full_nodes, self.fullness(offer)),
             (ONE_CELL, if fit.one_cell { ALL } else { 0 }),
             (
