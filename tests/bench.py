@@ -178,6 +178,8 @@ rows = [
     ("placement.optimum_first_refusal_ratio", placement("optimum_first_refusal_ratio"), "", None),
     ("placement.default_scheduler_ratio", placement("default_scheduler_ratio"), "", least(1.0)),
     ("placement.default_scheduler_worst_ratio", placement("default_scheduler_worst_ratio"), "", least(1.0)),
+    ("placement.below_default_scheduler", placement("below_default_scheduler"), "cases", None),
+    ("placement.unseen_optimum_ratio", placement("unseen_optimum_ratio"), "", least(0.98)),
     ("placement.pinned", placement("pinned"), "VMs", most(0)),
     ("placement.default_scheduler_pinned", placement("default_scheduler_pinned"), "VMs", None),
     ("placement.vm_first_optimum_ratio", placement("vm_first_optimum_ratio"), "", None),

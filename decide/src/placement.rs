@@ -1,9 +1,11 @@
 //! Which nodes can hold a VM, which one best, and why the others can't.
 
+mod guesses;
 mod refusal;
 mod room;
 mod score;
 mod verdicts;
+mod worth;
 
 use std::collections::BTreeMap;
 

@@ -65,10 +65,10 @@ impl Kinds {
 }
 
 impl Index {
-    /// The most frequent kinds of VMs.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+    /// The most frequent kinds of VMs, and how many VMs are of each.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (usize, &Kind)> {
         let kinds = self.kinds.most_frequent_first.iter().take(MOST);
-        kinds.map(|(_, kind)| kind.as_ref())
+        kinds.map(|(count, kind)| (count.0, kind.as_ref()))
     }
 
     /// Finds out anew of what kind a VM is.

@@ -10,10 +10,12 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use super::room::Room;
+use super::worth::Worth;
 use crate::event::ObjectName;
 use crate::fit::counted::{Counted, Supply};
 use crate::fit::{Demand, Fit, Offer};
 use crate::index::Index;
+use crate::policy::ScoreWeights;
 
 /// The highest score that kube-scheduler takes (`MaxExtenderPriority`).
 pub const MOST: u64 = 10;
@@ -27,15 +29,17 @@ const ONE_CELL: u32 = 2;
 /// A score from 0 to [`MOST`] for each of these nodes that fit, in their order.
 #[must_use]
 pub fn scores<'n>(index: &Index, demand: &Demand, fits: &[(&'n str, Fit)]) -> Vec<(&'n str, u64)> {
-    let asked = Asked::of(index, demand);
-    let points = |(node, fit): &(&'n str, Fit)| (*node, asked.points(index, node, fit));
-    let mut scores: Vec<(&str, u64)> = fits.iter().map(points).collect();
-    stretch(&mut scores);
-    scores
+    let offers: Vec<Option<&Offer>> = fits.iter().map(|it| index.offer(it.0).ok()).collect();
+    let asked = Asked::of(index, demand, &offers);
+    let mut worth = Worth::for_nodes(fits.len(), asked.kinds());
+    for ((_, fit), offer) in fits.iter().zip(&offers) {
+        asked.look_at(*offer, fit, &mut worth);
+    }
+    asked.scores(fits.iter().map(|(node, _)| *node), &worth)
 }
 
 /// Makes scores of points.
-pub(super) fn stretch(nodes: &mut [(&str, u64)]) {
+fn stretch(nodes: &mut [(&str, u64)]) {
     let points = || nodes.iter().map(|(_, points)| *points);
     let (best, worst) = (points().max().unwrap_or(0), points().min().unwrap_or(0));
     let spread = best.saturating_sub(worst).max(1);
@@ -67,34 +71,63 @@ pub(super) struct Asked<'k> {
     demand: &'k Demand,
     /// Bytes of all claims.
     bytes: u64,
-    room: Room<'k>,
+    weights: ScoreWeights,
+    /// Of a disk whose VM nobody knows it is not asked what it takes from others.
+    room: Option<Room<'k>>,
 }
 
 impl<'k> Asked<'k> {
-    pub(super) fn of(index: &'k Index, demand: &'k Demand) -> Self {
+    /// These nodes will be looked at, or others where nothing has to be guessed.
+    pub(super) fn of(index: &Index, demand: &'k Demand, offers: &[Option<&Offer>]) -> Self {
         let bytes = demand.claims.iter().map(|claim| claim.bytes);
         Self {
             demand,
             bytes: bytes.fold(0, u64::saturating_add),
-            room: Room::of(index, demand),
+            weights: index.score_weights(),
+            room: (!keeps_open(demand)).then(|| Room::of(index, demand, offers)),
         }
     }
 
-    pub(super) fn points(&self, index: &Index, node: &str, fit: &Fit) -> u64 {
-        let Ok(offer) = index.offer(node) else {
-            return 0;
-        };
-        let weights = index.score_weights();
-        let keeps_open = self.keeps_open();
+    /// How many kinds of VMs room is counted for on each node.
+    pub(super) fn kinds(&self) -> usize {
+        self.room.as_ref().map_or(0, Room::kinds)
+    }
+
+    /// Adds what is to be said of a node.
+    pub(super) fn look_at(&self, offer: Option<&Offer>, fit: &Fit, worth: &mut Worth) {
+        let points = offer.map_or(0, |offer| self.points(offer, fit));
+        worth.points.push(points);
+        if let Some(room) = &self.room {
+            room.count(offer, &mut worth.rooms);
+        }
+    }
+
+    /// Scores of these nodes, of which this is said.
+    pub(super) fn scores<'n>(
+        &self,
+        nodes: impl Iterator<Item = &'n str>,
+        worth: &Worth,
+    ) -> Vec<(&'n str, u64)> {
+        let points = worth.points.iter().copied();
+        let mut scores: Vec<(&str, u64)> = nodes.zip(points).collect();
+        if let Some(room) = &self.room {
+            let weight = u64::from(self.weights.room);
+            for ((_, points), kept) in scores.iter_mut().zip(room.kept(&worth.rooms)) {
+                *points = points.saturating_add(weight.saturating_mul(kept));
+            }
+        }
+        stretch(&mut scores);
+        scores
+    }
+
+    /// All points of a node but those for room.
+    fn points(&self, offer: &Offer, fit: &Fit) -> u64 {
+        let weights = self.weights;
         let parts = [
             (weights.free_now, if fit.all_free_now { ALL } else { 0 }),
             (
                 weights.right_size,
                 share(self.bytes, self.bytes.saturating_add(fit.waste)),
-            ),
-            (
-                weights.room,
-                if keeps_open { 0 } else { self.room.kept(offer) },
             ),
             (weights.full_nodes, self.fullness(offer)),
             (ONE_CELL, if fit.one_cell { ALL } else { 0 }),
@@ -115,11 +148,6 @@ impl<'k> Asked<'k> {
         points.into_iter().fold(0, u64::saturating_add)
     }
 
-    /// A disk whose VM does not exist yet may be anything's: it goes where most is possible.
-    fn keeps_open(&self) -> bool {
-        self.demand.vm.is_none() && self.demand.counted.is_empty()
-    }
-
     /// The more of a node's volumes and bytes it takes, the fuller the node was: empty ones are kept for what needs much.
     fn fullness(&self, offer: &Offer) -> u64 {
         let claims = u64::try_from(self.demand.claims.len()).unwrap_or(u64::MAX);
@@ -134,7 +162,7 @@ impl<'k> Asked<'k> {
         let vm = self.demand.vm.as_ref();
         let kinds = offer.counted.iter().filter(|(of, _)| is_this(of));
         let free = |supply: &Supply| supply.free_for(vm);
-        if self.keeps_open() {
+        if keeps_open(self.demand) {
             let mut kinds = kinds;
             let is_free = kinds.any(|(_, supply)| free(supply) > 0);
             return if is_free { ALL } else { 0 };
@@ -150,6 +178,11 @@ impl<'k> Asked<'k> {
     fn needs(&self, of: &Counted) -> u64 {
         self.demand.counted.get(of).map_or(0, |(amount, _)| *amount)
     }
+}
+
+/// A disk whose VM does not exist yet may be anything's: it goes where most is possible.
+fn keeps_open(demand: &Demand) -> bool {
+    demand.vm.is_none() && demand.counted.is_empty()
 }
 
 /// How much this is of all, in thousandths; of nothing it is all.

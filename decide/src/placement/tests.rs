@@ -215,7 +215,7 @@ fn best_node_has_the_right_volume_and_leaves_functions_to_others() {
     };
     let placement = place(&index, &demand, ["large", "right", "with-vfs"]);
     let scores = scores(&index, &demand, &placement.fits);
-    assert_eq!(scores, [("large", 0), ("right", 10), ("with-vfs", 7)]);
+    assert_eq!(scores, [("large", 0), ("right", 10), ("with-vfs", 1)]);
 }
 
 #[test]
@@ -266,32 +266,44 @@ fn disk_goes_where_functions_are_free_first() {
 
 /// A VM that is stopped, with a disk of so many GiB and a function.
 fn vm_with_a_function(index: &mut Index, gib: u64) {
+    stopped(index, "stopped", gib, &serde_json::json!({POOL: "1"}));
+}
+
+/// A VM that is stopped, with a disk of so many GiB and these requests.
+fn stopped(index: &mut Index, name: &str, gib: u64, requests: &serde_json::Value) {
     let claim = Claim {
         class: "local-vd".into(),
         bytes: gib * GI,
         ..Claim::default()
     };
-    index.apply(Event::Claim(("edge".into(), "d".into()), Some(claim)));
+    index.apply(Event::Claim(("edge".into(), name.into()), Some(claim)));
     let spec = serde_json::json!({
-        "domain": {"resources": {"requests": {POOL: "1"}}}, "volumes": [{"dataVolume": {"name": "d"}}],
+        "domain": {"resources": {"requests": requests}}, "volumes": [{"dataVolume": {"name": name}}],
     });
     let machine = serde_json::json!({"spec": {"template": {"spec": spec}}}).to_string();
     let guest = Guest::of_machine(&serde_json::from_str(&machine).unwrap(), "edge");
-    let vm = ("edge".into(), "stopped".into());
+    let vm = ("edge".into(), name.into());
     index.apply(Event::Machine(vm, Some(Box::new(guest))));
 }
 
-/// A VM without functions takes no volume without which functions are worth nothing.
+/// A VM without functions takes no volume without which functions are worth nothing, unless nobody wants them.
 #[rstest]
-#[case::nobody_needs_functions(false, [("last", 10), ("one-more", 0)])]
-#[case::somebody_does(true, [("last", 0), ("one-more", 10)])]
+#[case::many_who_need_none(64, false, [("last", 10), ("one-more", 0)])]
+#[case::few_so_somebody_may_come(1, false, [("last", 0), ("one-more", 10)])]
+#[case::somebody_needs_one(0, true, [("last", 0), ("one-more", 10)])]
+#[case::one_of_many_needs_one(64, true, [("last", 0), ("one-more", 10)])]
 fn room_is_kept_for_vms_of_the_kinds_that_there_are(
+    #[case] plain: usize,
     #[case] has_kind: bool,
     #[case] expected: [(&str, u64); 2],
 ) {
     let mut index = Index::default();
     node(&mut index, "last", &[15], (1, 0));
     node(&mut index, "one-more", &[15, 15], (1, 0));
+    for number in 0..plain {
+        let name = format!("plain-{number}");
+        stopped(&mut index, &name, 15, &serde_json::json!({}));
+    }
     if has_kind {
         vm_with_a_function(&mut index, 15);
     }
@@ -301,6 +313,30 @@ fn room_is_kept_for_vms_of_the_kinds_that_there_are(
     };
     let placement = place(&index, &demand, ["last", "one-more"]);
     assert_eq!(scores(&index, &demand, &placement.fits), expected);
+}
+
+/// What many want and few nodes have is kept.
+#[test]
+fn room_of_which_there_is_little_is_dear() {
+    let mut index = Index::default();
+    node(&mut index, "scarce", &[15, 150], (0, 0));
+    node(&mut index, "plenty", &[15, 15, 15], (8, 0));
+    for number in 0..64 {
+        stopped(
+            &mut index,
+            &format!("large-{number}"),
+            120,
+            &serde_json::json!({}),
+        );
+    }
+    vm_with_a_function(&mut index, 15);
+    let demand = Demand {
+        vm: Some(("edge".into(), "vm".into())),
+        ..demand(&[15, 10], 0, When::Now)
+    };
+    let placement = place(&index, &demand, ["scarce", "plenty"]);
+    let scores = scores(&index, &demand, &placement.fits);
+    assert_eq!(scores, [("scarce", 0), ("plenty", 10)]);
 }
 
 #[test]

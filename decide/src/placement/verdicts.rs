@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::refusal::Refusal;
-use super::score::{Asked, stretch};
-use super::{on, place, scores};
+use super::score::Asked;
+use super::worth::Worth;
+use super::{guesses, on, place, scores};
 use crate::fit::Demand;
 use crate::fit::cells::Wish;
 use crate::fit::counted::Amounts;
@@ -13,7 +14,7 @@ use crate::index::{Index, Place};
 use crate::placing::Placing;
 
 /// So many kinds of demands are remembered, those that were asked about last.
-const KINDS: usize = 16;
+const KINDS: usize = 8;
 
 /// What was found of the nodes of one index.
 #[derive(Debug, Default)]
@@ -36,16 +37,10 @@ struct OfKind {
     kind: Kind,
     /// What the points depend on beside the node ([`Index::scoring`]).
     scoring: u64,
-    /// By the number of the node's place.
-    rows: Vec<Row>,
-}
-
-/// Points of a node that fits.
-#[derive(Debug, Clone, Copy, Default)]
-struct Row {
-    /// Of the node when it was looked at; 0 if it never was.
-    stamp: u64,
-    points: u64,
+    /// By the number of the node's place: its stamp when it was looked at, 0 if it never was.
+    stamps: Vec<u64>,
+    /// By the same number, and for rooms by as many as there are kinds of VMs.
+    worth: Worth,
 }
 
 /// What a node is asked for, whoever asks.
@@ -79,9 +74,9 @@ impl Verdicts {
         demand: &Demand,
         nodes: impl ExactSizeIterator<Item = &'n str>,
     ) -> Ranked<'n> {
-        // Who is tied to a node is asked about few.
+        // Who is tied to a node is asked about few, and a guess depends on all of them.
         let is_tied = !demand.ties.are_of_any_node();
-        if is_tied || demand.is_nothing_of_stock() {
+        if is_tied || demand.is_nothing_of_stock() || guesses::are_made(index) {
             let placement = place(index, demand, nodes);
             return Ranked {
                 fits: scores(index, demand, &placement.fits),
@@ -90,31 +85,31 @@ impl Verdicts {
         }
         let mut known = self.take(index, demand);
         let special = index.special_for(demand);
-        let asked = Asked::of(index, demand);
-        let mut ranked = Ranked {
-            fits: Vec::with_capacity(nodes.len()),
-            refused: BTreeMap::new(),
-        };
+        let asked = Asked::of(index, demand, &[]);
+        let (mut fits, mut refused) = (Vec::with_capacity(nodes.len()), BTreeMap::new());
+        let mut worth = Worth::for_nodes(nodes.len(), asked.kinds());
         for node in nodes {
             let place = index.place(node).filter(|it| !special.contains(*it));
-            if let Some(points) = place.and_then(|place| known.points(index, place)) {
-                ranked.fits.push((node, points));
+            if place.is_some_and(|place| known.tell(index, place, &mut worth)) {
+                fits.push(node);
                 continue;
             }
             match on(index, demand, node) {
-                Err(refusal) => drop(ranked.refused.insert(node, refusal)),
+                Err(refusal) => drop(refused.insert(node, refusal)),
                 Ok(fit) => {
-                    let points = asked.points(index, node, &fit);
-                    ranked.fits.push((node, points));
+                    fits.push(node);
+                    asked.look_at(index.offer(node).ok(), &fit, &mut worth);
                     if let Some(place) = place {
-                        known.keep(index, place, points);
+                        known.keep(index, place, &worth);
                     }
                 }
             }
         }
         self.kinds.push(known);
-        stretch(&mut ranked.fits);
-        ranked
+        Ranked {
+            fits: asked.scores(fits.into_iter(), &worth),
+            refused,
+        }
     }
 
     /// How many kinds of demands something is known of.
@@ -132,28 +127,32 @@ impl Verdicts {
             self.kinds.remove(0);
         }
         let known = known.filter(|it| it.scoring == scoring);
-        known.unwrap_or(OfKind {
+        known.unwrap_or_else(|| OfKind {
             kind,
             scoring,
-            rows: Vec::new(),
+            stamps: Vec::new(),
+            worth: Worth::default(),
         })
     }
 }
 
 impl OfKind {
-    fn points(&self, index: &Index, place: Place) -> Option<u64> {
-        let row = self.rows.get(place.number())?;
-        (row.stamp == index.stamp(place)).then_some(row.points)
+    /// Adds what is known of a node, if something is.
+    fn tell(&self, index: &Index, place: Place, worth: &mut Worth) -> bool {
+        let at = place.number();
+        let is_known = self.stamps.get(at) == Some(&index.stamp(place));
+        is_known && self.worth.copy(at, worth)
     }
 
-    fn keep(&mut self, index: &Index, place: Place, points: u64) {
+    /// Keeps what was found last.
+    fn keep(&mut self, index: &Index, place: Place, worth: &Worth) {
         let at = place.number();
-        if self.rows.len() <= at {
-            self.rows.resize(at.saturating_add(1), Row::default());
+        if self.stamps.len() <= at {
+            self.stamps.resize(at.saturating_add(1), 0);
         }
-        if let Some(row) = self.rows.get_mut(at) {
-            let stamp = index.stamp(place);
-            *row = Row { stamp, points };
+        if let Some(stamp) = self.stamps.get_mut(at) {
+            *stamp = index.stamp(place);
+            self.worth.put_last_of(worth, at);
         }
     }
 }

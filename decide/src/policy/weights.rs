@@ -31,9 +31,9 @@ impl Default for ScoreWeights {
     fn default() -> Self {
         Self {
             // More than all others together: elsewhere the VM would have to wait for others to go.
-            free_now: 40,
-            room: 16,
-            right_size: 4,
+            free_now: 80,
+            room: 60,
+            right_size: 2,
             full_nodes: 2,
             functions: 1,
             pages: 1,

@@ -28,6 +28,8 @@ use fleet::Case;
 
 /// Cases that are small enough for the exact optimum: of 2 to 6 nodes.
 const SMALL: u64 = 300;
+/// The first seed of as many cases that no weight was chosen by.
+const UNSEEN: u64 = 20_000;
 /// Sizes of the larger fleets, each of which is filled several times.
 const LARGE: [usize; 7] = [2, 5, 10, 20, 40, 70, 100];
 const TIMES: u64 = 6;
@@ -35,6 +37,7 @@ const TIMES: u64 = 6;
 const VMS: usize = 8;
 
 fn main() {
+    let unseen: Vec<(Case, usize)> = (UNSEEN..UNSEEN + SMALL).filter_map(small).collect();
     let small: Vec<(Case, usize)> = (0..SMALL).filter_map(small).collect();
     row("cases", f64::from(number(small.len())), "");
     let large: Vec<(Case, usize)> = (0..TIMES)
@@ -54,7 +57,19 @@ fn main() {
         disks_first.model.of_possible,
         "",
     );
+    let disks_first = Sums::of(unseen.iter(), Order::DisksFirst);
+    row("unseen_optimum_ratio", disks_first.ours.of_possible, "");
+    row(
+        "unseen_below_default_scheduler",
+        f64::from(disks_first.below),
+        "cases",
+    );
     let disks_first = Sums::of(all(), Order::DisksFirst);
+    row(
+        "below_default_scheduler",
+        f64::from(disks_first.below),
+        "cases",
+    );
     row("default_scheduler_ratio", disks_first.ratio(), "");
     row("default_scheduler_worst_ratio", disks_first.worst, "");
     row("pinned", f64::from(disks_first.ours.pinned), "VMs");
@@ -128,6 +143,8 @@ struct Sums {
     model: Side,
     /// The least that ours is of the model's, of any case.
     worst: f64,
+    /// Cases in which fewer of ours run.
+    below: u32,
 }
 
 impl Sums {
@@ -143,6 +160,7 @@ impl Sums {
             let possible = f64::from(number(*possible));
             sums.ours.add(ours, possible * count);
             sums.model.add(model, possible * count);
+            sums.below += u32::from(ours.run < model.run);
             if model.run > 0 {
                 let ratio = f64::from(number(ours.run)) / f64::from(number(model.run));
                 sums.worst = sums.worst.min(ratio);

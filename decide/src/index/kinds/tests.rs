@@ -17,7 +17,7 @@ fn the_most_frequent_kinds_come_first_and_nothing_is_left_of_those_that_are_gone
     for (name, bytes) in [("a", 1), ("b", 2), ("c", 2), ("d", 3)] {
         index.kinds.is(&vm(name), Some(kind(bytes)));
     }
-    let first = |index: &Index| index.kinds().map(|it| it.disks[0].1).collect::<Vec<_>>();
+    let first = |index: &Index| index.kinds().map(|it| it.1.disks[0].1).collect::<Vec<_>>();
     assert_eq!(first(&index), [2, 1, 3]);
     index.kinds.is(&vm("b"), Some(kind(3)));
     assert_eq!(first(&index), [3, 1, 2]);

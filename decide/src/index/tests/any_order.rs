@@ -15,7 +15,7 @@ fn name(kind: &str, number: usize) -> ObjectName {
     (NAMESPACE.into(), format!("{kind}{number}").into())
 }
 
-fn guest(disks: &[usize], wants_to_run: bool) -> Box<Guest> {
+pub(super) fn guest(disks: &[usize], wants_to_run: bool) -> Box<Guest> {
     let disk = |number: &usize| serde_json::json!({"name": "d", "dataVolume": {"name": format!("c{number}")}});
     let volumes: Vec<_> = disks.iter().map(disk).collect();
     let spec = serde_json::json!({
