@@ -12,10 +12,12 @@ mod kept;
 mod kinds;
 mod namespaces;
 mod nodes;
+mod nominated;
 mod pods;
 pub(crate) mod possible;
 mod promises;
 mod stock;
+mod told;
 mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,6 +40,7 @@ use nodes::Known;
 pub use nodes::Unknown;
 pub use promises::Promise;
 use promises::Promises;
+pub use told::Told;
 
 /// The cluster, as the watches have told it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,6 +69,8 @@ pub struct Index {
     users: BTreeMap<ObjectName, BTreeSet<VmName>>,
     pods: BTreeMap<ObjectName, Pod>,
     pods_of: BTreeMap<VmName, BTreeSet<ObjectName>>,
+    /// Pods that fill this claim.
+    fillers: BTreeMap<ObjectName, BTreeSet<ObjectName>>,
     holds: BTreeMap<VmName, Hold>,
     /// When each hold ends.
     ends: BTreeSet<(u64, VmName)>,

@@ -23,11 +23,21 @@ pub(super) struct Hold {
     /// Where its disks lie.
     pub(super) node: Arc<str>,
     /// What is counted, less what its own pods have there already.
-    counted: BTreeMap<Counted, u64>,
+    pub(super) counted: BTreeMap<Counted, u64>,
     /// Claims without a volume.
-    claims: Vec<ClaimDemand>,
-    /// When it ends, in seconds since 1970.
-    until: u64,
+    pub(super) claims: Vec<ClaimDemand>,
+    /// Since when it is kept, and when that ends, in seconds since 1970.
+    since: u64,
+    pub(super) until: u64,
+}
+
+/// A node that a VM can no longer choose.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) node: Arc<str>,
+    /// In seconds since 1970.
+    pub(super) since: u64,
+    pub(super) until: u64,
 }
 
 impl Index {
@@ -132,11 +142,7 @@ impl Index {
         if !self.wants_to_run(vm) || self.runs_on(vm).is_some() {
             return None;
         }
-        let (node, since) = self.home_of(vm)?;
-        let until = since.saturating_add(self.policy.hold_seconds.into());
-        if until <= self.now {
-            return None;
-        }
+        let Place { node, since, until } = self.place_of(vm)?;
         let mut counted: BTreeMap<Counted, u64> = (guest.needs.known(self, When::Later))
             .into_iter()
             .map(|(of, (amount, _))| (of, amount))
@@ -151,8 +157,29 @@ impl Index {
             node,
             counted,
             claims,
+            since,
             until,
         })
+    }
+
+    /// Where the VM's disks lie, else where a pod is just binding the first of them, and how long that counts.
+    fn place_of(&self, vm: &VmName) -> Option<Place> {
+        let seconds = self.policy.hold_seconds.into();
+        let home = self.home_of(vm).map(|(node, since)| Place {
+            until: since.saturating_add(seconds),
+            node,
+            since,
+        });
+        let nominated = self.nominated_to(vm, seconds);
+        let lasts = |place: &Place| place.until > self.now;
+        match (home, nominated) {
+            (Some(home), Some(nominated)) if home.node == nominated.node => Some(Place {
+                until: home.until.max(nominated.until),
+                ..home
+            })
+            .filter(lasts),
+            (home, nominated) => home.filter(lasts).or(nominated.filter(lasts)),
+        }
     }
 
     /// The one node on which the VM's disks lie, and since when the last of them does.
@@ -183,7 +210,7 @@ impl Index {
         let holders = known.holders.iter();
         let holders = holders.filter_map(|vm| Some((vm, self.holds.get(vm)?)));
         let mut in_order: Vec<(&VmName, &Hold)> = holders.collect();
-        in_order.sort_by_key(|(vm, hold)| (hold.until, *vm));
+        in_order.sort_by_key(|(vm, hold)| (hold.since, *vm));
         offer.keep(in_order.into_iter().map(|(vm, hold)| Kept {
             vm,
             counted: hold.counted.clone(),

@@ -21,7 +21,7 @@ use crate::fit::{Demand, Offer};
 /// Seconds until who was answered is placed, or nominated while its volumes are bound; 23 were seen on a busy machine.
 const ANSWERED: u64 = 60;
 /// Seconds that kube-scheduler waits for volumes (`bindTimeoutSeconds`, its default).
-const NOMINATED: u64 = 600;
+pub(super) const NOMINATED: u64 = 600;
 /// Seconds by which the watch of claims may be behind that of pods.
 const PLACED: u64 = 5;
 
@@ -29,12 +29,12 @@ const PLACED: u64 = 5;
 #[derive(Debug, Clone)]
 pub struct Promise {
     /// Whose; of a disk whose VM does not exist yet, the disk's.
-    vm: VmName,
-    counted: BTreeMap<Counted, u64>,
-    claims: Vec<ClaimDemand>,
-    nodes: HashSet<Arc<str>, RandomState>,
+    pub(super) vm: VmName,
+    pub(super) counted: BTreeMap<Counted, u64>,
+    pub(super) claims: Vec<ClaimDemand>,
+    pub(super) nodes: HashSet<Arc<str>, RandomState>,
     /// When it ends, in seconds since 1970.
-    until: u64,
+    pub(super) until: u64,
 }
 
 /// Promises by the pod that was answered.
@@ -121,6 +121,8 @@ impl Index {
                 node.filter(|_| it.nodes.len() == 1).cloned()
             })
             .collect();
+        // Where the answer was forgotten, what it led to is still to be seen.
+        places.extend(self.nominations(vm, Some(pod)).into_iter().map(Some));
         places.sort();
         places.dedup();
         places
