@@ -88,8 +88,8 @@ fn claim_of(pod: &objects::Pod) -> Option<Arc<str>> {
 /// Nothing in the pod says it but the API server's record of who wrote the field last, and when.
 fn nominated_since(pod: &objects::Pod) -> Option<u64> {
     let writes = pod.managed_fields().iter().filter(|write| {
-        let fields = write.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.is_some_and(|it| !it["f:status"]["f:nominatedNodeName"].is_null())
+        let of_status = write.fields_v1.as_ref().and_then(|it| it.0.get("f:status"));
+        of_status.is_some_and(|it| it.get("f:nominatedNodeName").is_some())
     });
     let times = writes.filter_map(|write| write.time.as_ref());
     let last = times.map(|time| time.0.as_second()).max()?;

@@ -178,7 +178,7 @@ impl Index {
                 ..home
             })
             .filter(lasts),
-            (home, nominated) => home.filter(lasts).or(nominated.filter(lasts)),
+            (home, nominated) => home.filter(lasts).or_else(|| nominated.filter(lasts)),
         }
     }
 
