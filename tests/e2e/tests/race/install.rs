@@ -9,7 +9,7 @@ use vmberth_e2e::seen::text;
 use vmberth_e2e::wait::{self, Look};
 use vmberth_e2e::{kind, vmberth};
 
-use crate::SCHEDULER;
+use crate::{SCHEDULER, machines};
 
 /// What differs from the stories' values. vmberth's own pods stay on the real nodes.
 const VALUES: [&str; 8] = [
@@ -27,7 +27,9 @@ const VALUES: [&str; 8] = [
 pub(crate) async fn install(cluster: &Cluster, own: bool) -> Result<()> {
     let (mode, wanted) = if own { ("own", SCHEDULER) } else { ("off", "") };
     let mode = format!("scheduler.mode={mode}");
-    let values = VALUES.iter().copied().chain(["--set-string", &mode]);
+    let profiles = machines::profiles();
+    let set = ["--set-string", &mode, "--set-json", &profiles];
+    let values = VALUES.iter().copied().chain(set);
     vmberth::upgrade(cluster, &values.collect::<Vec<_>>()).await?;
     vmberth::refresh(cluster).await?;
     let what = format!("VMs to get the scheduler {wanted:?}");
