@@ -105,7 +105,7 @@ fn a_second_launcher_is_seen() {
 }
 
 /// What its claim is annotated with, and when its volume was bound.
-fn early(profile: Value, bound: &str) -> Tally {
+fn early(profile: &Value, bound: &str) -> Tally {
     let mut seen = seen();
     seen.claims[1]["metadata"]["annotations"] = json!({"vmberth.io/profile": profile});
     seen.claims[1]["metadata"]["uid"] = "b-disk".into();
@@ -119,12 +119,12 @@ fn who_was_there_after_its_disk_is_counted_apart() {
         vms: 1,
         pinned: vec!["b".to_owned()],
     };
-    let tally = early(Value::Null, "2025-12-31T23:59:59Z");
+    let tally = early(&Value::Null, "2025-12-31T23:59:59Z");
     assert_eq!((&tally.early, tally.early_named.vms), (&b, 0));
     assert!(tally.pinned_knowingly().is_empty());
-    let tally = early("big".into(), "2025-12-31T23:59:59Z");
+    let tally = early(&"big".into(), "2025-12-31T23:59:59Z");
     assert_eq!((tally.early.vms, &tally.early_named), (0, &b));
-    let tally = early(Value::Null, "2026-01-01T00:00:01Z");
+    let tally = early(&Value::Null, "2026-01-01T00:00:01Z");
     assert_eq!((tally.early.vms, tally.early_named.vms), (0, 0));
     assert_eq!(tally.pinned_knowingly(), ["b"]);
 }
