@@ -12,7 +12,7 @@ use vmberth_e2e::{kind, vmberth};
 use crate::{SCHEDULER, machines};
 
 /// What differs from the stories' values. vmberth's own pods stay on the real nodes.
-const VALUES: [&str; 8] = [
+const VALUES: [&str; 10] = [
     "--set-json",
     r#"policy.tolerations=[{"key": "kwok.x-k8s.io/node", "operator": "Exists"}]"#,
     "--set",
@@ -21,6 +21,9 @@ const VALUES: [&str; 8] = [
     r#"extraTolerations=[{"key": "cmk", "operator": "Exists"}]"#,
     "--set-json",
     r#"exporter={"enabled": true, "tolerations": [], "volumes": []}"#,
+    // As for who starts a thousand VMs at once; by default it waits behind all other pods of a busy machine.
+    "--set",
+    "scheduler.resources.kubeScheduler.requests.cpu=300m",
 ];
 
 /// Installs it, with its own scheduler or none, and waits until VMs get that scheduler.
