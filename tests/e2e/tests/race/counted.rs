@@ -19,6 +19,9 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 /// What a disk says of the VM that it will belong to; CDI copies it from the DataVolume.
 const PROFILE: &str = "vmberth.io/profile";
 
+/// CDI's mark of a claim that is uploaded.
+const UPLOAD: &str = "cdi.kubevirt.io/storage.upload.target";
+
 /// All that there is at one moment.
 #[derive(Debug)]
 pub(crate) struct Seen {
@@ -42,7 +45,7 @@ pub(crate) struct Tally {
     pub(crate) pinned: Vec<String>,
     /// Those of them whose disks' node has too few functions or pages for them left, or whose disks lie on several.
     pub(crate) stuck: Vec<String>,
-    /// VMs of which a disk was bound before they were there: nobody could know what they need but by the disk's profile.
+    /// VMs of which an upload was there first, so that it may have been placed before anybody could know what they need.
     pub(crate) early: Early,
     /// Those whose disks named one.
     pub(crate) early_named: Early,
@@ -231,20 +234,20 @@ impl Seen {
         })
     }
 
-    /// Whether a disk was bound before the VM was there, and if so, whether it named a profile.
+    /// Whether an upload was there before the VM, and if so, whether it named a profile.
     fn early_disk(&self, vm: &Value, namespace: &str) -> Option<bool> {
         let since = at(&vm["metadata"]["creationTimestamp"])?;
-        let is_early = |volume: &&Value| {
-            let bound = at(&volume["status"]["lastPhaseTransitionTime"]);
-            bound.is_some_and(|bound| bound <= since)
-        };
-        let early: Vec<&Value> = self.volumes_of(vm, namespace).filter(is_early).collect();
-        let says = |volume: &&Value| {
-            let of = &volume["spec"]["claimRef"]["uid"];
-            let claim = self.claims.iter().find(|it| it["metadata"]["uid"] == *of);
-            claim.is_some_and(|it| !it["metadata"]["annotations"][PROFILE].is_null())
-        };
-        (!early.is_empty()).then(|| early.iter().all(says))
+        let disks = claims_of(vm);
+        let claims = self.claims.iter().filter(|claim| {
+            let (metadata, made) = (&claim["metadata"], &claim["metadata"]["creationTimestamp"]);
+            metadata["namespace"] == namespace
+                && disks.iter().any(|disk| *disk == name(claim))
+                && !metadata["annotations"][UPLOAD].is_null()
+                && at(made).is_some_and(|made| made < since)
+        });
+        let mut says = claims.map(|claim| !claim["metadata"]["annotations"][PROFILE].is_null());
+        let first = says.next()?;
+        Some(first && says.all(|says| says))
     }
 
     fn seconds(&self, launchers: &BTreeMap<&str, Vec<&Value>>) -> i64 {

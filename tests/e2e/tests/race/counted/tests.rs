@@ -104,12 +104,13 @@ fn a_second_launcher_is_seen() {
     assert_eq!(seen.tally("one").doubled, ["a"]);
 }
 
-/// What its claim is annotated with, and when its volume was bound.
-fn early(profile: &Value, bound: &str) -> Tally {
+/// What its claim is annotated with, and when it was made.
+fn early(profile: &Value, made: &str) -> Tally {
     let mut seen = seen();
-    seen.claims[1]["metadata"]["annotations"] = json!({"vmberth.io/profile": profile});
-    seen.claims[1]["metadata"]["uid"] = "b-disk".into();
-    seen.volumes[1]["status"]["lastPhaseTransitionTime"] = bound.into();
+    let metadata = &mut seen.claims[1]["metadata"];
+    metadata["annotations"] =
+        json!({"vmberth.io/profile": profile, "cdi.kubevirt.io/storage.upload.target": ""});
+    metadata["creationTimestamp"] = made.into();
     seen.tally("one")
 }
 
@@ -124,7 +125,7 @@ fn who_was_there_after_its_disk_is_counted_apart() {
     assert!(tally.pinned_knowingly().is_empty());
     let tally = early(&"big".into(), "2025-12-31T23:59:59Z");
     assert_eq!((tally.early.vms, &tally.early_named), (0, &b));
-    let tally = early(&Value::Null, "2026-01-01T00:00:01Z");
+    let tally = early(&Value::Null, "2026-01-01T00:00:00Z");
     assert_eq!((tally.early.vms, tally.early_named.vms), (0, 0));
     assert_eq!(tally.pinned_knowingly(), ["b"]);
 }
