@@ -132,8 +132,12 @@ pub struct Pod {
     pub node: Option<Arc<str>>,
     /// Where it will be: kube-scheduler says so while it binds the volumes.
     pub nominated: Option<Arc<str>>,
+    /// Since when it says so, in seconds since 1970.
+    pub nominated_since: Option<u64>,
     /// Name of the VM that it runs or binds volumes for, in its own namespace.
     pub vm: Option<Arc<str>>,
+    /// Name of the claim that it fills, in its own namespace.
+    pub fills: Option<Arc<str>>,
     /// It only binds volumes and is gone before the VM starts.
     pub is_provisioning: bool,
     /// What it has of things that are counted.

@@ -12,12 +12,14 @@ mod kept;
 mod kinds;
 mod namespaces;
 mod nodes;
+mod nominated;
 mod pinned;
 mod pods;
 pub(crate) mod possible;
 mod promises;
 mod stock;
 mod table;
+mod told;
 mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,7 @@ pub use promises::Promise;
 use promises::Promises;
 use table::Table;
 pub(crate) use table::{NodeSet, Place};
+pub use told::Told;
 
 /// The cluster, as the watches have told it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,6 +71,8 @@ pub struct Index {
     users: BTreeMap<ObjectName, BTreeSet<VmName>>,
     pods: BTreeMap<ObjectName, Pod>,
     pods_of: BTreeMap<VmName, BTreeSet<ObjectName>>,
+    /// Pods that fill this claim.
+    fillers: BTreeMap<ObjectName, BTreeSet<ObjectName>>,
     holds: BTreeMap<VmName, Hold>,
     /// When each hold ends.
     ends: BTreeSet<(u64, VmName)>,

@@ -15,11 +15,13 @@
 //! 6. [`metrics`], [`log`]: what is counted of it, and said ([`calls`]: the bodies themselves, for who asks).
 //!
 //! Around it: [`args`], [`run`] (start to end, watches into the index), [`policy_file`], [`wake`] (who was refused is
-//! looked at again), [`tell`] (VMs that no node could ever hold, as Events).
+//! looked at again), [`tell`] (VMs that no node could ever hold, as Events), [`holds`]
+//! (what is kept for whom, to be read).
 
 pub mod args;
 pub mod calls;
 pub mod decision;
+pub mod holds;
 pub mod http;
 pub mod last;
 pub mod lists;

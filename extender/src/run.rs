@@ -17,6 +17,7 @@ use vmberth_serve::shutdown::{Shutdown, until_signalled};
 use vmberth_serve::{Parts, Server, build};
 
 use crate::args::Args;
+use crate::holds;
 use crate::http::{AppState, app};
 use crate::lists::Lists;
 use crate::metrics::{self, Metrics};
@@ -72,6 +73,7 @@ impl Extender {
             registry,
             metrics_prefix: metrics::PREFIX,
             ready,
+            shown: holds::app(Arc::clone(&state.index)),
         };
         let server = if has_tls {
             Server::bind(args.serve, parts).await?

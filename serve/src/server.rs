@@ -35,6 +35,8 @@ pub struct Parts {
     pub metrics_prefix: &'static str,
     /// Readiness, shared with the parts that have conditions of their own.
     pub ready: Ready,
+    /// Further routes of the plain port: what people may read.
+    pub shown: Router,
 }
 
 /// A server whose ports are bound but not served yet.
@@ -42,7 +44,7 @@ pub struct Parts {
 pub struct Server {
     args: ServeArgs,
     app: Router,
-    admin: Admin,
+    admin: Router,
     metrics: ServeMetrics,
     // Added before the plain port answers, so that it never says ready too early; without TLS there is no certificate.
     certificate: Option<Condition>,
@@ -129,7 +131,7 @@ impl Server {
         Ok(Self {
             args,
             app: parts.app,
-            admin,
+            admin: admin::app(admin).merge(parts.shown),
             metrics,
             certificate,
             running,
@@ -162,7 +164,7 @@ impl Server {
         let admin_handle = Handle::<SocketAddr>::new();
         let plain = axum_server::Server::from_listener(self.admin_port)
             .handle(admin_handle.clone())
-            .serve(admin::app(self.admin).into_make_service());
+            .serve(self.admin.into_make_service());
         let served = Served {
             args: &self.args,
             metrics: &self.metrics,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use axum::Router;
 use futures::future::OptionFuture;
 use kube::{Client, Config};
 use prometheus::Registry;
@@ -85,6 +86,7 @@ impl Webhook {
             registry,
             metrics_prefix: metrics::PREFIX,
             ready,
+            shown: Router::new(),
         };
         let server = Server::bind(args.serve, parts).await?;
         Ok(Self {

@@ -57,10 +57,13 @@ pub(super) fn pod(pod: &objects::Pod) -> Option<Pod> {
     }
     let provisioning = pod.annotations().get(names::PROVISIONING_ANNOTATION);
     let named = |node: &String| Some(node.as_str().into()).filter(|_| !node.is_empty());
+    let nominated = status.and_then(|it| named(&it.nominated_node_name));
     Some(Pod {
         node: named(&pod.spec.node_name),
-        nominated: status.and_then(|it| named(&it.nominated_node_name)),
+        nominated_since: nominated.as_ref().and_then(|_| nominated_since(pod)),
+        nominated,
         vm,
+        fills: claim_of(pod).filter(|_| fills_disk),
         is_provisioning: provisioning.is_some_and(|it| it == "true"),
         requests,
     })
@@ -73,6 +76,24 @@ fn vm_of(pod: &objects::Pod) -> Option<Arc<str>> {
     let owner = owners
         .find(|owner| owner.controller == Some(true) && owner.kind == names::INSTANCE_KIND)?;
     (role == names::KUBEVIRT_LAUNCHER).then(|| owner.name.as_str().into())
+}
+
+/// CDI's pods are controlled by the claim that they fill.
+fn claim_of(pod: &objects::Pod) -> Option<Arc<str>> {
+    let mut owners = pod.owner_references().iter();
+    let owner = owners.find(|owner| owner.controller == Some(true))?;
+    (owner.kind == "PersistentVolumeClaim").then(|| owner.name.as_str().into())
+}
+
+/// Nothing in the pod says it but the API server's record of who wrote the field last, and when.
+fn nominated_since(pod: &objects::Pod) -> Option<u64> {
+    let writes = pod.managed_fields().iter().filter(|write| {
+        let of_status = write.fields_v1.as_ref().and_then(|it| it.0.get("f:status"));
+        of_status.is_some_and(|it| it.get("f:nominatedNodeName").is_some())
+    });
+    let times = writes.filter_map(|write| write.time.as_ref());
+    let last = times.map(|time| time.0.as_second()).max()?;
+    u64::try_from(last).ok()
 }
 
 pub(super) fn network(network: &PartialObjectMeta<DynamicObject>) -> Network {

@@ -51,12 +51,23 @@ fn launcher_is_of_the_vm_that_its_instance_is_called_after() {
 #[test]
 fn pod_that_fills_a_disk_tells_where_it_will_be() {
     let pod = core::pod(&read(json!({
-        "metadata": {"name": "importer-disk", "labels": {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"}},
+        "metadata": {
+            "name": "importer-disk",
+            "labels": {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": "disk", "uid": "u", "controller": true}],
+            "managedFields": [
+                {"manager": "cdi-controller", "time": "1970-01-01T00:00:09Z", "fieldsV1": {"f:spec": {}}},
+                {"manager": "kube-scheduler", "time": "1970-01-01T00:00:07Z", "subresource": "status",
+                    "fieldsV1": {"f:status": {"f:nominatedNodeName": {}}}},
+            ],
+        },
         "spec": {},
         "status": {"phase": "Pending", "nominatedNodeName": "edge-1"},
     })));
     let expected = vmberth_decide::event::Pod {
         nominated: Some("edge-1".into()),
+        nominated_since: Some(7),
+        fills: Some("disk".into()),
         ..vmberth_decide::event::Pod::default()
     };
     assert_eq!(pod, Some(expected));

@@ -216,7 +216,7 @@ impl fmt::Display for NotEnough {
 }
 
 /// The time of day of so many seconds since 1970.
-fn clock(f: &mut fmt::Formatter<'_>, seconds: u64) -> fmt::Result {
+pub(crate) fn clock(f: &mut fmt::Formatter<'_>, seconds: u64) -> fmt::Result {
     let (minutes, seconds) = (seconds / 60, seconds % 60);
     let (hours, minutes) = (minutes / 60 % 24, minutes % 60);
     write!(f, "{hours:02}:{minutes:02}:{seconds:02} UTC")

@@ -23,11 +23,21 @@ pub(super) struct Hold {
     /// Where its disks lie.
     pub(super) node: Arc<str>,
     /// What is counted, less what its own pods have there already.
-    counted: BTreeMap<Counted, u64>,
+    pub(super) counted: BTreeMap<Counted, u64>,
     /// Claims without a volume.
-    claims: Vec<ClaimDemand>,
-    /// When it ends, in seconds since 1970.
-    until: u64,
+    pub(super) claims: Vec<ClaimDemand>,
+    /// Since when it is kept, and when that ends, in seconds since 1970.
+    since: u64,
+    pub(super) until: u64,
+}
+
+/// A node that a VM can no longer choose.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) node: Arc<str>,
+    /// In seconds since 1970.
+    pub(super) since: u64,
+    pub(super) until: u64,
 }
 
 impl Index {
@@ -133,11 +143,7 @@ impl Index {
         if !self.wants_to_run(vm) || self.runs_on(vm).is_some() {
             return None;
         }
-        let (node, since) = self.home_of(vm)?;
-        let until = since.saturating_add(self.policy.hold_seconds.into());
-        if until <= self.now {
-            return None;
-        }
+        let Settled { node, since, until } = self.settled(vm)?;
         let mut counted: BTreeMap<Counted, u64> = (guest.needs.known(self, When::Later))
             .into_iter()
             .map(|(of, (amount, _))| (of, amount))
@@ -152,8 +158,29 @@ impl Index {
             node,
             counted,
             claims,
+            since,
             until,
         })
+    }
+
+    /// Where the VM's disks lie, else where a pod is just binding the first of them, and how long that counts.
+    fn settled(&self, vm: &VmName) -> Option<Settled> {
+        let seconds = self.policy.hold_seconds.into();
+        let home = self.home_of(vm).map(|(node, since)| Settled {
+            until: since.saturating_add(seconds),
+            node,
+            since,
+        });
+        let nominated = self.nominated_to(vm, seconds);
+        let lasts = |it: &Settled| it.until > self.now;
+        match (home, nominated) {
+            (Some(home), Some(nominated)) if home.node == nominated.node => Some(Settled {
+                until: home.until.max(nominated.until),
+                ..home
+            })
+            .filter(lasts),
+            (home, nominated) => home.filter(lasts).or_else(|| nominated.filter(lasts)),
+        }
     }
 
     /// The one node on which the VM's disks lie, and since when the last of them does.
@@ -184,7 +211,7 @@ impl Index {
         let holders = known.holders.iter();
         let holders = holders.filter_map(|vm| Some((vm, self.holds.get(vm)?)));
         let mut in_order: Vec<(&VmName, &Hold)> = holders.collect();
-        in_order.sort_by_key(|(vm, hold)| (hold.until, *vm));
+        in_order.sort_by_key(|(vm, hold)| (hold.since, *vm));
         offer.keep(in_order.into_iter().map(|(vm, hold)| Kept {
             vm,
             counted: hold.counted.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Index, join, leave, replace};
+use super::{Index, join, leave, nominated, replace};
 use crate::event::{ObjectName, Pod};
 use crate::fit::counted::VmName;
 
@@ -13,7 +13,7 @@ impl Index {
         }
         self.promised_pod_is(name, pod);
         let before = replace(&mut self.pods, name, pod.cloned());
-        if self.unties(name, before.as_ref(), pod) {
+        if self.unties(name, before.as_ref(), pod) || nominated::left(before.as_ref(), pod) {
             self.has_gained();
         } else {
             self.has_changed();
@@ -24,6 +24,7 @@ impl Index {
         if let Some(vm) = pod.and_then(|pod| vm_of(name, pod)) {
             join(&mut self.pods_of, vm, name.clone());
         }
+        self.fills_again(name, before.as_ref(), pod);
         let was_on = before.as_ref().and_then(counted_on);
         let is_on = pod.and_then(counted_on);
         for node in was_on.iter().filter(|_| was_on != is_on) {
@@ -38,6 +39,7 @@ impl Index {
         for vm in before.iter().chain(pod).filter_map(|pod| vm_of(name, pod)) {
             self.hold_again(&vm);
         }
+        self.hold_again_of_filled(name, before.as_ref(), pod);
         for node in was_on.iter().chain(&is_on) {
             self.offer_again(node);
         }

@@ -19,7 +19,7 @@ use crate::fit::{Demand, Offer};
 /// Seconds until who was answered is placed, or nominated while its volumes are bound; 23 were seen on a busy machine.
 const ANSWERED: u64 = 60;
 /// Seconds that kube-scheduler waits for volumes (`bindTimeoutSeconds`, its default).
-const NOMINATED: u64 = 600;
+pub(super) const NOMINATED: u64 = 600;
 /// Seconds by which the watch of claims may be behind that of pods.
 const PLACED: u64 = 5;
 
@@ -27,14 +27,14 @@ const PLACED: u64 = 5;
 #[derive(Debug, Clone)]
 pub struct Promise {
     /// Whose; of a disk whose VM does not exist yet, the disk's.
-    vm: VmName,
-    counted: BTreeMap<Counted, u64>,
-    claims: Vec<ClaimDemand>,
-    nodes: NodeSet,
+    pub(super) vm: VmName,
+    pub(super) counted: BTreeMap<Counted, u64>,
+    pub(super) claims: Vec<ClaimDemand>,
+    pub(super) nodes: NodeSet,
     /// The node, if it is only one.
     node: Option<Arc<str>>,
     /// When it ends, in seconds since 1970.
-    until: u64,
+    pub(super) until: u64,
 }
 
 /// Promises by the pod that was answered.
@@ -125,6 +125,8 @@ impl Index {
         let promises = self.history.promises.iter();
         let of_vm = promises.filter(|(of, it)| *of != pod && it.vm == *vm && !it.claims.is_empty());
         let mut places: Vec<Option<Arc<str>>> = of_vm.map(|(_, it)| it.node.clone()).collect();
+        // Where the answer was forgotten, what it led to is still to be seen.
+        places.extend(self.nominations(vm, Some(pod)).into_iter().map(Some));
         places.sort();
         places.dedup();
         places

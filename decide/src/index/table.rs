@@ -71,6 +71,13 @@ impl Table {
         Some(self.entries.get(name)?.place)
     }
 
+    /// Names of these nodes.
+    pub(super) fn names_in(&self, nodes: &NodeSet) -> Vec<&str> {
+        let entries = self.entries.iter();
+        let named = entries.filter(|(_, it)| nodes.contains(it.place));
+        named.map(|(name, _)| &**name).collect()
+    }
+
     /// A number that is another one when something of the node there, or which node it is, has changed; never 0.
     pub(super) fn stamp(&self, place: Place) -> u64 {
         self.stamps.get(place.0).copied().unwrap_or(0)

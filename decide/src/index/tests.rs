@@ -1,5 +1,6 @@
 mod any_order;
 mod holds;
+mod nominated;
 mod promises;
 mod verdicts;
 

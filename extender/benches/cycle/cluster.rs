@@ -1,4 +1,4 @@
-//! A large cluster: 5,000 nodes as KubeVirt labels them, 10 volumes each, two VMs running on each, every tenth node without
+//! A large cluster: 5,000 nodes as KubeVirt labels them, 10 volumes each, two VMs of one of eight kinds running on each, every tenth node without
 //! free functions. Of its 100,000 pods the index is told of the 10,000 that run a VM, since the watch drops the others.
 
 use serde_json::json;
@@ -44,8 +44,8 @@ fn labels(node: usize) -> Labels {
     own.chain(features).collect()
 }
 
-/// A VM with a disk, two functions and huge pages.
-fn guest(vm: &str) -> Box<Guest> {
+/// A VM with a disk, two functions and so many huge pages.
+fn guest(vm: &str, gib: usize) -> Box<Guest> {
     let networks = json!([
         {"name": "a", "multus": {"networkName": "vm-net"}}, {"name": "b", "multus": {"networkName": "vm-net"}},
     ]);
@@ -53,7 +53,7 @@ fn guest(vm: &str) -> Box<Guest> {
     let spec = json!({
         "domain": {
             "devices": {"interfaces": interfaces},
-            "memory": {"guest": "4Gi", "hugepages": {"pageSize": "1Gi"}},
+            "memory": {"guest": format!("{gib}Gi"), "hugepages": {"pageSize": "1Gi"}},
         },
         "networks": networks,
         "volumes": [{"name": "disk", "dataVolume": {"name": vm}}],
@@ -106,11 +106,11 @@ pub(crate) fn list(mut tell: impl FnMut(Event)) {
     }
     for (node, at) in residents() {
         let vm = vm_of(node, at);
-        tell(Event::Machine(in_namespace(&vm), Some(guest(&vm))));
+        tell(Event::Machine(in_namespace(&vm), Some(guest(&vm, 1 + node % 8))));
     }
     for (node, at) in residents() {
         let vm = vm_of(node, at);
-        tell(Event::Instance(in_namespace(&vm), Some(guest(&vm))));
+        tell(Event::Instance(in_namespace(&vm), Some(guest(&vm, 1 + node % 8))));
     }
     for (node, at) in residents() {
         tell(pod(node, &vm_of(node, at)));

@@ -142,6 +142,7 @@ fn parts(app: Router) -> Parts {
         registry: Registry::new(),
         metrics_prefix: "test",
         ready: Ready::default(),
+        shown: Router::new(),
     }
 }
 

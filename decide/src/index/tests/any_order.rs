@@ -91,7 +91,9 @@ pub(super) fn events() -> impl Strategy<Value = Event> {
                 8 => {
                     let pod = Pod {
                         node: one.then(|| format!("n{other}").into()),
-                        nominated: None,
+                        nominated: (!one).then(|| format!("n{other}").into()),
+                        nominated_since: Some([0, 100, 1_000][other]),
+                        fills: (!two).then(|| format!("c{other}").into()),
                         vm: two.then(|| format!("m{number}").into()),
                         is_provisioning: other == 0,
                         requests: vec![(Counted::Vfs(POOL.into()), 1)],
@@ -111,7 +113,7 @@ pub(super) fn events() -> impl Strategy<Value = Event> {
                     let profile = format!("profile{other}").into();
                     Event::Namespace(NAMESPACE.into(), there.then_some(Namespace { profile }))
                 }
-                _ => Event::Time([50, 150, 2_000][number]),
+                _ => Event::Time([50, 650, 2_000][number]),
             }
         },
     )

@@ -56,6 +56,8 @@ fn launcher(node: Option<&str>, is_provisioning: bool) -> Event {
     let pod = Pod {
         node: node.map(Into::into),
         nominated: None,
+        nominated_since: None,
+        fills: None,
         vm: Some("vm".into()),
         is_provisioning,
         requests: vec![(Counted::Vfs(POOL.into()), 1)],
@@ -293,6 +295,8 @@ fn having(pod: &str, vm: Option<&str>, node: Option<&str>, amounts: [u64; 2]) ->
     let pod_now = Pod {
         node: node.map(Into::into),
         nominated: None,
+        nominated_since: None,
+        fills: None,
         vm: vm.map(Into::into),
         is_provisioning: false,
         requests,

@@ -10,6 +10,9 @@ use crate::amounts::{COUNTED, needs, requests_by_node};
 use crate::counted::Seen;
 use crate::fleet::LABEL;
 
+/// So many nodes are told that would do.
+const OTHERS: usize = 5;
+
 impl Seen {
     /// Why launchers wait, each reason with the number of pods that say so.
     pub(crate) fn words(&self, namespace: &str) -> BTreeMap<String, usize> {
@@ -55,7 +58,8 @@ impl Seen {
                 .all(|(resource, amount)| left(node, resource) >= *amount)
                 && !free(node).is_empty()
         });
-        let others: Vec<_> = others.map(|node| (node, free(node))).collect();
+        let others = others.take(OTHERS).map(|node| (node, free(node)));
+        let others: Vec<_> = others.collect();
         let phases: Vec<_> = items(&vm["spec"]["template"]["spec"]["volumes"])
             .iter()
             .map(|volume| {

@@ -13,6 +13,15 @@ use vmberth_e2e::{Scene, kind};
 use crate::amounts::{Amounts, COUNTED, amount, at, is_live, needs, requests_by_node};
 use crate::fleet::LABEL;
 
+/// The label that local volumes are tied to.
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
+/// What a disk says of the VM that it will belong to; CDI copies it from the DataVolume.
+const PROFILE: &str = "vmberth.io/profile";
+
+/// CDI's mark of a claim that is uploaded.
+const UPLOAD: &str = "cdi.kubevirt.io/storage.upload.target";
+
 /// All that there is at one moment.
 #[derive(Debug)]
 pub(crate) struct Seen {
@@ -36,6 +45,10 @@ pub(crate) struct Tally {
     pub(crate) pinned: Vec<String>,
     /// Those of them whose disks' node has too few functions or pages for them left, or whose disks lie on several.
     pub(crate) stuck: Vec<String>,
+    /// VMs of which an upload was there first, so that it may have been placed before anybody could know what they need.
+    pub(crate) early: Early,
+    /// Those whose disks named one.
+    pub(crate) early_named: Early,
     /// VMs without a disk anywhere that are not placed.
     pub(crate) waiting: Vec<String>,
     /// VMs whose launcher and disks are on different nodes.
@@ -48,6 +61,25 @@ pub(crate) struct Tally {
     pub(crate) volumes_twice: BTreeSet<String>,
     /// From the first VM's creation to the last launcher's node, in seconds.
     pub(crate) seconds: i64,
+}
+
+/// VMs whose disk was there first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Early {
+    pub(crate) vms: usize,
+    pub(crate) pinned: Vec<String>,
+}
+
+impl Tally {
+    /// VMs that are pinned though all was known of them.
+    pub(crate) fn pinned_knowingly(&self) -> Vec<&String> {
+        let early: BTreeSet<_> = [&self.early, &self.early_named]
+            .into_iter()
+            .flat_map(|early| &early.pinned)
+            .collect();
+        let pinned = self.pinned.iter();
+        pinned.filter(|vm| !early.contains(vm)).collect()
+    }
 }
 
 impl Seen {
@@ -112,6 +144,16 @@ impl Seen {
             if placed.len() > 1 {
                 tally.doubled.push(name.clone());
             }
+            let is_pinned = placed.is_empty() && !disks.is_empty();
+            let early = match self.early_disk(vm, namespace) {
+                Some(true) => Some(&mut tally.early_named),
+                Some(false) => Some(&mut tally.early),
+                None => None,
+            };
+            if let Some(early) = early {
+                early.vms = early.vms.saturating_add(1);
+                early.pinned.extend(is_pinned.then(|| name.clone()));
+            }
             match (placed.first(), disks.len()) {
                 (Some(node), _) => {
                     tally.placed = tally.placed.saturating_add(1);
@@ -168,27 +210,44 @@ impl Seen {
 
     /// The nodes on which a VM has disks.
     pub(crate) fn nodes_of_disks(&self, vm: &Value, namespace: &str) -> Vec<String> {
-        let names = items(&vm["spec"]["template"]["spec"]["volumes"]).iter();
-        let names: Vec<&str> = names
-            .map(|volume| {
-                let claim = text(&volume["persistentVolumeClaim"]["claimName"]);
-                if claim.is_empty() {
-                    text(&volume["dataVolume"]["name"])
-                } else {
-                    claim
-                }
-            })
-            .collect();
-        let of_vm = |volume: &&Value| {
+        let places = self.volumes_of(vm, namespace);
+        let places = places.filter_map(|volume| Place::of(volume).ok());
+        let nodes: BTreeSet<String> = places.map(|place| self.node_with(place.node)).collect();
+        nodes.into_iter().collect()
+    }
+
+    /// The node that a volume means by this hostname; nodes may be called otherwise.
+    fn node_with(&self, hostname: String) -> String {
+        let says = |node: &&Value| node["metadata"]["labels"][HOSTNAME] == hostname.as_str();
+        let found = self.nodes.iter().find(says);
+        found.map_or(hostname, |node| name(node).to_owned())
+    }
+
+    /// Bound volumes of a VM's disks.
+    fn volumes_of(&self, vm: &Value, namespace: &str) -> impl Iterator<Item = &Value> {
+        let names = claims_of(vm);
+        self.volumes.iter().filter(move |volume| {
             let claim = &volume["spec"]["claimRef"];
             volume["status"]["phase"] == "Bound"
                 && claim["namespace"] == namespace
-                && names.contains(&text(&claim["name"]))
-        };
-        let places = self.volumes.iter().filter(of_vm);
-        let nodes = places.filter_map(|volume| Place::of(volume).ok());
-        let nodes: BTreeSet<String> = nodes.map(|place| place.node).collect();
-        nodes.into_iter().collect()
+                && names.iter().any(|it| *it == text(&claim["name"]))
+        })
+    }
+
+    /// Whether an upload was there before the VM, and if so, whether it named a profile.
+    fn early_disk(&self, vm: &Value, namespace: &str) -> Option<bool> {
+        let since = at(&vm["metadata"]["creationTimestamp"])?;
+        let disks = claims_of(vm);
+        let claims = self.claims.iter().filter(|claim| {
+            let (metadata, made) = (&claim["metadata"], &claim["metadata"]["creationTimestamp"]);
+            metadata["namespace"] == namespace
+                && disks.iter().any(|disk| *disk == name(claim))
+                && !metadata["annotations"][UPLOAD].is_null()
+                && at(made).is_some_and(|made| made < since)
+        });
+        let mut says = claims.map(|claim| !claim["metadata"]["annotations"][PROFILE].is_null());
+        let first = says.next()?;
+        Some(first && says.all(|says| says))
     }
 
     fn seconds(&self, launchers: &BTreeMap<&str, Vec<&Value>>) -> i64 {
@@ -205,6 +264,17 @@ impl Seen {
             .zip(placed.max())
             .map_or(0, |(first, last)| last - first)
     }
+}
+
+/// Names of the claims that are a VM's disks.
+fn claims_of(vm: &Value) -> Vec<String> {
+    let volumes = items(&vm["spec"]["template"]["spec"]["volumes"]).iter();
+    let name = |volume: &Value| {
+        let claim = text(&volume["persistentVolumeClaim"]["claimName"]);
+        let data_volume = text(&volume["dataVolume"]["name"]);
+        if claim.is_empty() { data_volume } else { claim }.to_owned()
+    };
+    volumes.map(name).collect()
 }
 
 fn count(list: &[Value], is: impl Fn(&Value) -> bool) -> usize {

@@ -100,7 +100,7 @@ pub(crate) fn inventory_of(room: &Room, allocated: u64) -> NodeInventoryStatus {
     let allocated = u32::try_from(allocated).unwrap_or(u32::MAX).min(functions);
     let bytes = room.volumes.iter().map(|gib| gib * MIB).sum::<u64>() << 20;
     NodeInventoryStatus {
-        hostname: Some(room.node.clone()),
+        hostname: Some(room.hostname().to_owned()),
         volumes: (0..room.volumes.len())
             .map(|number| Volume {
                 name: format!("vol{number}"),
@@ -146,7 +146,7 @@ fn path(number: usize) -> String {
 
 /// Name of one of a node's volumes.
 fn volume_name(room: &Room, number: usize) -> String {
-    format!("{}-vol{number}", room.node)
+    format!("{}-vol{number}", room.hostname())
 }
 
 fn volume(room: &Room, number: usize) -> Value {

@@ -20,27 +20,97 @@ pub(crate) const AT_ONCE: usize = 24;
 /// How often a request is made that the API server does not answer: it may be restarted meanwhile.
 const TRIES: usize = 60;
 
-/// Creates all VMs with what belongs to them; of some the disks come first, of others the VM.
+/// So long an upload that comes first is waited for.
+const UPLOAD_SECONDS: usize = 10;
+
+/// Functions that a VM has at most.
+const MOST_FUNCTIONS: u64 = 2;
+
+/// What comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Vm,
+    Disks,
+    /// They say what VM they will belong to.
+    DisksWithProfile,
+}
+
+/// Creates all VMs with what belongs to them; of half of them the disks come first, and half of these name a profile.
 pub(crate) async fn create_all(scene: &Scene, machines: &[Machine]) -> Result<()> {
     stream::iter(machines.iter().enumerate())
-        .map(|(number, machine)| create(scene, machine, number % 2 == 0))
+        .map(|(number, machine)| {
+            let order = match number % 4 {
+                0 => Order::DisksWithProfile,
+                2 => Order::Disks,
+                _ => Order::Vm,
+            };
+            create(scene, machine, order)
+        })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await
 }
 
-async fn create(scene: &Scene, machine: &Machine, disks_first: bool) -> Result<()> {
-    let mut objects = others(machine);
+async fn create(scene: &Scene, machine: &Machine, order: Order) -> Result<()> {
+    let profile = (order == Order::DisksWithProfile).then(|| profile(machine));
     let vm = (kind::VM, vm(machine));
-    if disks_first {
-        objects.push(vm);
-    } else {
-        objects.insert(0, vm);
+    let disks = others(machine, profile.as_deref());
+    if order == Order::Vm {
+        insist(scene, vm.0, &vm.1).await?;
     }
-    for (kind, object) in objects {
-        insist(scene, kind, &object).await?;
+    for (kind, object) in &disks {
+        insist(scene, *kind, object).await?;
+    }
+    if order != Order::Vm {
+        uploads_to_be_bound(scene, machine).await;
+        insist(scene, vm.0, &vm.1).await?;
     }
     Ok(())
+}
+
+/// Who uploads first makes the VM when the disk is there; in a long queue nobody waits for it for ever.
+async fn uploads_to_be_bound(scene: &Scene, machine: &Machine) {
+    let disks = machine.disks.iter().enumerate();
+    let uploads = disks.filter(|(_, disk)| disk.source == Source::Upload);
+    let names: Vec<String> = uploads.map(|(number, _)| machine.disk(number)).collect();
+    for _ in 0..UPLOAD_SECONDS {
+        let mut bound = 0;
+        for name in &names {
+            let claim = scene
+                .cluster
+                .find(kind::CLAIM, &scene.namespace, name)
+                .await;
+            let is_bound = |claim: &Value| claim["status"]["phase"] == "Bound";
+            bound += usize::from(claim.ok().flatten().as_ref().is_some_and(is_bound));
+        }
+        if bound == names.len() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Name of the policy's profile that says of a VM what a profile can: functions, and that there are pages.
+fn profile(machine: &Machine) -> String {
+    profile_of(machine.functions, machine.pages > 0)
+}
+
+fn profile_of(functions: u64, pages: bool) -> String {
+    format!("race-{functions}{}", if pages { "-pages" } else { "" })
+}
+
+/// The profiles that disks may name, as the chart's value.
+pub(crate) fn profiles() -> String {
+    let mut all = Vec::new();
+    for functions in 0..=MOST_FUNCTIONS {
+        for pages in [false, true] {
+            let mut one =
+                json!({"name": profile_of(functions, pages), "vfs": functions.to_string()});
+            one["hugepages"] = if pages { "2Mi" } else { "none" }.into();
+            all.push(one);
+        }
+    }
+    format!("policy.profiles={}", Value::from(all))
 }
 
 /// Creates an object, also while the API server or the webhook is away; one that is there is fine.
@@ -61,13 +131,13 @@ async fn insist(scene: &Scene, kind: Kind, object: &Value) -> Result<()> {
 }
 
 /// What a VM needs beside itself.
-fn others(machine: &Machine) -> Vec<(Kind, Value)> {
+fn others(machine: &Machine, profile: Option<&str>) -> Vec<(Kind, Value)> {
     let disks = machine.disks.iter().enumerate();
     let others = disks.filter_map(|(number, disk)| {
         let name = machine.disk(number);
         match disk.source {
             Source::Claim => Some((kind::CLAIM, claim(&name, disk.gib))),
-            Source::Upload => Some((kind::DATA_VOLUME, upload(&name, disk.gib))),
+            Source::Upload => Some((kind::DATA_VOLUME, upload(&name, disk.gib, profile))),
             Source::Blank | Source::Import => None,
         }
     });
@@ -84,8 +154,8 @@ fn claim(name: &str, gib: u64) -> Value {
 }
 
 /// A DataVolume that waits for data, at once and not with its first consumer, as `virtctl image-upload --force-bind` makes it.
-fn upload(name: &str, gib: u64) -> Value {
-    json!({
+fn upload(name: &str, gib: u64, profile: Option<&str>) -> Value {
+    let mut upload = json!({
         "apiVersion": "cdi.kubevirt.io/v1beta1",
         "kind": "DataVolume",
         "metadata": {
@@ -93,7 +163,11 @@ fn upload(name: &str, gib: u64) -> Value {
             "annotations": {"cdi.kubevirt.io/storage.bind.immediate.requested": "true"},
         },
         "spec": {"source": {"upload": {}}, "storage": storage(gib)},
-    })
+    });
+    if let Some(profile) = profile {
+        upload["metadata"]["annotations"]["vmberth.io/profile"] = profile.into();
+    }
+    upload
 }
 
 fn storage(gib: u64) -> Value {

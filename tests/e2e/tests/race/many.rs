@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Deleting takes as long as creating.
 const CLEANING: Duration = Duration::from_secs(1200);
 
-/// At most a tenth waits for room, nothing is promised twice, none is pinned to a node that can't hold it. Without vmberth's scheduler it is only
+/// At most a tenth waits for room, nothing is promised twice, none is pinned to a node that can't hold it but whose disk was there first. Without vmberth's scheduler it is only
 /// counted.
 #[test]
 fn all_at_once() -> Result<()> {
@@ -164,11 +164,9 @@ fn assert_order(tally: &Tally) -> Result<()> {
     );
     ensure!(apart.is_empty(), "disks elsewhere: {apart:?}");
     ensure!(doubled.is_empty(), "two launchers: {doubled:?}");
-    ensure!(
-        tally.pinned.is_empty(),
-        "pinned: {stuck:?} of {:?}",
-        tally.pinned
-    );
+    // Of a disk that comes before its VM nobody knows all that the VM will need.
+    let pinned = tally.pinned_knowingly();
+    ensure!(pinned.is_empty(), "pinned: {pinned:?}, stuck: {stuck:?}");
     // Nobody sees the future: the last few may find what is left in the wrong places, and can go anywhere.
     let most = tally.vms.div_ceil(10);
     ensure!(

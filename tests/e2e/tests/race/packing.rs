@@ -53,6 +53,8 @@ impl Machine {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Room {
     pub(crate) node: String,
+    /// How the node was called when its volumes were made: their hostname.
+    pub(crate) renamed_from: Option<String>,
     /// Functions behind [`FUNCTION`].
     pub(crate) functions: u64,
     /// Huge pages of 2Mi.
@@ -62,6 +64,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Its label, which its volumes ask for.
+    pub(crate) fn hostname(&self) -> &str {
+        self.renamed_from.as_ref().unwrap_or(&self.node)
+    }
+
     /// What the node advertises, beside what all have.
     pub(crate) fn resources(&self) -> [(&'static str, String); 2] {
         let mib = self.pages * 2;
@@ -121,6 +128,7 @@ fn around(guests: &[Machine], node: &str, slack: u64, dice: &mut Dice) -> Room {
     }
     Room {
         node: node.to_owned(),
+        renamed_from: None,
         functions: more(guests.iter().map(|guest| guest.functions).sum()),
         pages: more(guests.iter().map(|guest| guest.pages).sum()),
         volumes,

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::counted::Tally;
+use crate::counted::{Early, Tally};
 
 /// Results of all races of this checkout, by their names.
 const FILE: &str = "../../target/race.json";
@@ -28,6 +28,14 @@ pub(crate) fn table(tally: &Tally, faults: &BTreeMap<&'static str, u32>) -> Stri
         "of these: can't run where it lies (stuck)",
         few(&tally.stuck),
     );
+    row(
+        "of these: its disk was first, without a profile",
+        of_early(&tally.early),
+    );
+    row(
+        "of these: its disk was first, with one",
+        of_early(&tally.early_named),
+    );
     row("disks elsewhere than the VM", few(&tally.apart));
     row("two launchers", few(&tally.doubled));
     let oversold = tally.oversold.iter();
@@ -42,6 +50,10 @@ pub(crate) fn table(tally: &Tally, faults: &BTreeMap<&'static str, u32>) -> Stri
         row(what, times.to_string());
     }
     table
+}
+
+fn of_early(early: &Early) -> String {
+    format!("{} of {} such VMs", few(&early.pinned), early.vms)
 }
 
 fn few(names: &[String]) -> String {
@@ -66,6 +78,8 @@ pub(crate) fn keep(name: &str, tally: &Tally, faults: &BTreeMap<&'static str, u3
         "waiting": tally.waiting.len(),
         "pinned": tally.pinned.len(),
         "stuck": tally.stuck.len(),
+        "early": {"vms": tally.early.vms, "pinned": tally.early.pinned.len()},
+        "early_with_profile": {"vms": tally.early_named.vms, "pinned": tally.early_named.pinned.len()},
         "apart": tally.apart.len(),
         "doubled": tally.doubled.len(),
         "oversold": tally.oversold.values().sum::<u64>(),

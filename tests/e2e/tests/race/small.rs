@@ -1,7 +1,9 @@
 //! Small races: a few who want one thing, and things that change while they wait.
 
 mod changes;
+mod hold;
 mod last;
+mod rename;
 mod volumes;
 
 use std::time::Duration;
@@ -53,6 +55,14 @@ fn room(functions: u64, volumes: usize) -> Room {
         volumes: vec![1; volumes],
         ..Room::default()
     }
+}
+
+/// These, called otherwise.
+fn named(prefix: &str, mut few: Vec<Machine>) -> Vec<Machine> {
+    for vm in &mut few {
+        vm.name.insert_str(0, prefix);
+    }
+    few
 }
 
 /// VMs with one disk each.

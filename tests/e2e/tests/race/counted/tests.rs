@@ -103,3 +103,38 @@ fn a_second_launcher_is_seen() {
     seen.pods.push(launcher("a", Some("sim-2"), 1));
     assert_eq!(seen.tally("one").doubled, ["a"]);
 }
+
+/// What its claim is annotated with, and when it was made.
+fn early(profile: &Value, made: &str) -> Tally {
+    let mut seen = seen();
+    let metadata = &mut seen.claims[1]["metadata"];
+    metadata["annotations"] =
+        json!({"vmberth.io/profile": profile, "cdi.kubevirt.io/storage.upload.target": ""});
+    metadata["creationTimestamp"] = made.into();
+    seen.tally("one")
+}
+
+#[test]
+fn who_was_there_after_its_disk_is_counted_apart() {
+    let b = Early {
+        vms: 1,
+        pinned: vec!["b".to_owned()],
+    };
+    let tally = early(&Value::Null, "2025-12-31T23:59:59Z");
+    assert_eq!((&tally.early, tally.early_named.vms), (&b, 0));
+    assert!(tally.pinned_knowingly().is_empty());
+    let tally = early(&"big".into(), "2025-12-31T23:59:59Z");
+    assert_eq!((tally.early.vms, &tally.early_named), (0, &b));
+    let tally = early(&Value::Null, "2026-01-01T00:00:00Z");
+    assert_eq!((tally.early.vms, tally.early_named.vms), (0, 0));
+    assert_eq!(tally.pinned_knowingly(), ["b"]);
+}
+
+#[test]
+fn a_node_that_is_called_otherwise_has_the_volumes_of_its_hostname() {
+    let mut seen = seen();
+    seen.nodes[0] = node("again", 1);
+    seen.nodes[0]["metadata"]["labels"] = json!({"kubernetes.io/hostname": "sim-1"});
+    seen.pods[0] = launcher("a", Some("again"), 1);
+    assert_eq!(seen.tally("one").apart, [""; 0]);
+}

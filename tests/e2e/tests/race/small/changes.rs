@@ -51,6 +51,22 @@ fn while_placing(
     })
 }
 
+/// A node as it is there, to join under this name: its labels are the same, that of its hostname among them.
+pub(super) async fn joining(scene: &Scene, node: &str, name: &str) -> Result<Value> {
+    let node = scene.cluster.get(kind::NODE, "", node).await?;
+    Ok(json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": node["metadata"]["labels"],
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "spec": {"taints": [
+            {"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},
+    }))
+}
+
 async fn kubectl<const N: usize>(args: [&str; N]) -> Result<()> {
     Tool::new("kubectl", args).output().await.map(drop)
 }
@@ -92,19 +108,7 @@ fn a_node_is_deleted_and_joins_again() -> Result<()> {
     while_placing(
         "race delete",
         async |scene, room| {
-            let node = scene.cluster.get(kind::NODE, "", &room.node).await?;
-            let metadata = &node["metadata"];
-            before.replace(json!({
-                "apiVersion": "v1",
-                "kind": "Node",
-                "metadata": {
-                    "name": room.node,
-                    "labels": metadata["labels"],
-                    "annotations": {"kwok.x-k8s.io/node": "fake"},
-                },
-                "spec": {"taints": [
-                    {"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]},
-            }));
+            before.replace(joining(scene, &room.node, &room.node).await?);
             scene.cluster.delete(kind::NODE, "", &room.node).await
         },
         async |scene, room| {

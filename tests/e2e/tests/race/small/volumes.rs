@@ -61,7 +61,7 @@ fn a_volume_that_turns_bad_is_not_taken_any_more() -> Result<()> {
     })
 }
 
-async fn bound(scene: &Scene, node: &str) -> Result<()> {
+pub(super) async fn bound(scene: &Scene, node: &str) -> Result<()> {
     let labels = format!("{LABEL}={node}");
     wait::until("a first volume to be bound", LIMIT, async || {
         let volumes = scene.cluster.list(kind::VOLUME, "", &labels).await?;
