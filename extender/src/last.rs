@@ -128,7 +128,7 @@ mod tests {
         let known = last.known(body.as_bytes(), revision)?;
         match known.decision {
             Decision::Ours(scores) => Some(scores.into_iter().map(|(_, score)| score).collect()),
-            _ => None,
+            Decision::Foreign | Decision::Unclear(_) => None,
         }
     }
 

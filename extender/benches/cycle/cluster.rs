@@ -106,11 +106,17 @@ pub(crate) fn list(mut tell: impl FnMut(Event)) {
     }
     for (node, at) in residents() {
         let vm = vm_of(node, at);
-        tell(Event::Machine(in_namespace(&vm), Some(guest(&vm, 1 + node % 8))));
+        tell(Event::Machine(
+            in_namespace(&vm),
+            Some(guest(&vm, 1 + node % 8)),
+        ));
     }
     for (node, at) in residents() {
         let vm = vm_of(node, at);
-        tell(Event::Instance(in_namespace(&vm), Some(guest(&vm, 1 + node % 8))));
+        tell(Event::Instance(
+            in_namespace(&vm),
+            Some(guest(&vm, 1 + node % 8)),
+        ));
     }
     for (node, at) in residents() {
         tell(pod(node, &vm_of(node, at)));
