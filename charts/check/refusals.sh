@@ -134,7 +134,6 @@ refused scheduler.image.tag --set scheduler.image.tag='a b'
 refused scheduler.leaseSeconds --set scheduler.leaseSeconds=5
 refused scheduler.percentageOfNodesToScore --set scheduler.percentageOfNodesToScore=0
 refused scheduler.clientConnection.qps --set scheduler.clientConnection.qps=0
-refused scheduler.weight --set scheduler.weight=0
 refused scheduler.verbosity --set scheduler.verbosity=11
 refused scheduler.resources --set scheduler.resources.requests.cpu=1
 refused scheduler.resources.extender.limits.memory --set scheduler.resources.extender.limits.memory=lots

@@ -32,8 +32,6 @@ extenders:
   # The address of the Service: kube-scheduler on the host's network does not ask the cluster's DNS.
   - urlPrefix: https://{{ ternary (printf "[%s]" $address) $address (contains ":" $address) }}:443
     filterVerb: filter
-    prioritizeVerb: prioritize
-    weight: {{ .Values.scheduler.weight }}
     # Names of nodes are sent, not the nodes.
     nodeCacheCapable: true
     enableHTTPS: true

@@ -68,8 +68,6 @@ profiles:
 extenders:
   - urlPrefix: http://127.0.0.1:8888
     filterVerb: filter
-    prioritizeVerb: prioritize
-    weight: {{ $scheduler.weight }}
     # Names of nodes are sent, not the nodes.
     nodeCacheCapable: true
     # By default 5s, in which no other VM is placed.

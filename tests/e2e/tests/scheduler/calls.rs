@@ -21,8 +21,7 @@ use crate::{SCHEDULER, SETTINGS, cards, vm_with_functions, wait_scheduler};
 /// Labels of the scheduler's pods.
 const PODS: &str = "app.kubernetes.io/component=scheduler";
 
-/// An upload that is placed, a VM that is refused since a function is held for another, one with a claim, and one that may go
-/// anywhere, so that scores are asked for.
+/// An upload that is placed, a VM that is refused since a function is held for another, and one with a claim.
 #[test]
 fn calls_have_the_shape_of_the_golden_files() -> Result<()> {
     let settings = Settings {
@@ -33,8 +32,8 @@ fn calls_have_the_shape_of_the_golden_files() -> Result<()> {
         wait_scheduler(scene, SCHEDULER).await?;
         cards(scene, 1).await?;
         let source = source(scene).await?;
-        let check = async |golden: &str, verb: &str, pod: &str, refused: bool| {
-            let call = call(scene, verb, pod, refused).await?;
+        let check = async |golden: &str, pod: &str, refused: bool| {
+            let call = call(scene, pod, refused).await?;
             call.check(golden, &scene.namespace, &source)
         };
 
@@ -43,28 +42,22 @@ fn calls_have_the_shape_of_the_golden_files() -> Result<()> {
         create(scene, &early).await?;
         let image = guest::file("boot-sector.raw")?;
         scene.upload("disk", &image, Asked::Nothing).await?;
-        check("filter-upload", "filter", "cdi-upload-", false).await?;
+        check("filter-upload", "cdi-upload-", false).await?;
 
         let late = with_function(manifest::vm("late", Boot::Nothing), "vf", NETWORK);
         create(scene, &late).await?;
         let launcher = scene.launcher_of("late").await?;
         let words = unschedulable(scene, seen::name(&launcher)).await?;
         ensure!(words.contains("held for"), "{words}");
-        check("filter-refused", "filter", "virt-launcher-late-", true).await?;
+        check("filter-refused", "virt-launcher-late-", true).await?;
         for vm in ["late", "early"] {
             delete(scene, vm).await?;
         }
 
         create(scene, &manifest::vm("reader", Boot::Claim("disk"))).await?;
         placed(scene, "reader").await?;
-        check("filter-launcher", "filter", "virt-launcher-reader-", false).await?;
-        delete(scene, "reader").await?;
-
-        create(scene, &manifest::vm("anywhere", Boot::Nothing)).await?;
-        placed(scene, "anywhere").await?;
-        let pod = "virt-launcher-anywhere-";
-        check("prioritize-launcher", "prioritize", pod, false).await?;
-        delete(scene, "anywhere").await
+        check("filter-launcher", "virt-launcher-reader-", false).await?;
+        delete(scene, "reader").await
     })
 }
 
@@ -95,8 +88,8 @@ async fn source(scene: &Scene) -> Result<String> {
 }
 
 /// The last such call about a pod whose name begins so, from whichever replica places.
-async fn call(scene: &Scene, verb: &str, pod: &str, refused: bool) -> Result<Call> {
-    let what = format!("the extender to log {verb} of {pod}");
+async fn call(scene: &Scene, pod: &str, refused: bool) -> Result<Call> {
+    let what = format!("the extender to log filter of {pod}");
     wait::until(&what, Duration::from_secs(60), async || {
         let mut last = None;
         for replica in scene.cluster.list(kind::POD, vmberth::NAME, PODS).await? {
@@ -105,10 +98,10 @@ async fn call(scene: &Scene, verb: &str, pod: &str, refused: bool) -> Result<Cal
             let mut calls = Call::all(&log).into_iter();
             let fits = |call: &Call| {
                 let is_answer = match call.passed_and_refused() {
-                    (0, 0) => verb != "filter",
+                    (0, 0) => false,
                     (passed, _) => (passed == 0) == refused,
                 };
-                call.verb == verb && call.pod().starts_with(pod) && is_answer
+                call.verb == "filter" && call.pod().starts_with(pod) && is_answer
             };
             last = last.or_else(|| calls.rfind(fits));
         }
