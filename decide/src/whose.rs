@@ -47,10 +47,16 @@ pub fn asked(index: &Index, pod: &Pod<'_>) -> Asked {
     demand.map_or_else(Asked::Unclear, |demand| Asked::Ours(Box::new(demand)))
 }
 
-/// Where a pod of the VM is just binding volumes, this one has to bind its own. A target of a migration binds none.
+/// Where a pod of the VM is just binding volumes, this one has to bind its own. A target of a migration binds none, and where a VM
+/// runs is known.
 fn beside_promises(index: &Index, pod: &Pod<'_>, mut demand: Demand) -> Result<Demand, Unclear> {
     let name: ObjectName = (namespace(pod), pod.name().into());
-    if let Some(vm) = demand.vm.as_ref().filter(|_| demand.own > 0) {
+    let binds = demand.own > 0;
+    if let Some(vm) = demand
+        .vm
+        .as_ref()
+        .filter(|vm| binds && index.runs_on(vm).is_none())
+    {
         demand.ties.promised = match index.promised_to(vm, &name).as_slice() {
             [] => None,
             [Some(node)] => Some(Arc::clone(node)),

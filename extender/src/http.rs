@@ -111,15 +111,10 @@ impl AppState {
             promise = index.promise_of(demand, &best);
             Placed { ranked, best }
         });
-        match &decision {
-            Decision::Foreign => self.last.keep(&question, body, revision, None),
-            Decision::Unclear(_) => {}
-            Decision::Ours(placed) => {
-                promised::keep(&self.index, &asker, promise);
-                self.last
-                    .keep(&question, body, revision, Some(&placed.best));
-            }
+        if let Decision::Ours(_) = decision {
+            promised::keep(&self.index, &asker, promise);
         }
+        self.last.keep(&question, body, revision, &decision);
         let result = respond::filter(&question, &decision);
         let answer = respond::json(&result)?;
         calls::trace(call.verb, body, &result);
@@ -132,30 +127,28 @@ impl AppState {
 
     fn prioritize(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
         self.know_all()?;
-        if let Some(known) = self.last.known(body, self.revision()) {
-            return self.prioritized(call, body, &known.asker, known.nodes, &known.decision);
+        if let Some((asker, found)) = self.last.known(body, self.revision()) {
+            return self.prioritized(call, body, (&asker, &found), &[]);
         }
         let question = wire::read(body)?;
         let decision = decide(&self.index, &question.pod, |index, demand| {
             promised::rank(&self.verdicts, index, demand, question.names()).fits
         });
-        let (asker, nodes) = (question.asker(), question.names().len());
-        self.prioritized(call, body, &asker, nodes, &decision)
+        let found = Found::of(question.names().len(), &decision, Vec::len);
+        let priorities = respond::prioritize(&decision);
+        self.prioritized(call, body, (&question.asker(), &found), &priorities)
     }
 
     fn prioritized(
         &self,
         call: Call,
         body: &[u8],
-        asker: &Asker,
-        nodes: usize,
-        decision: &Decision<Vec<(&str, u64)>>,
+        (asker, found): (&Asker, &Found),
+        priorities: &[HostPriority<'_>],
     ) -> Result<Response, Failure> {
-        let found = Found::of(nodes, decision, Vec::len);
-        let priorities = respond::prioritize(decision);
         let answer = respond::json(&priorities)?;
         calls::trace(call.verb, body, &priorities);
-        self.answered(call, asker, &found);
+        self.answered(call, asker, found);
         Ok(answer)
     }
 

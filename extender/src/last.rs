@@ -1,179 +1,133 @@
-//! What the last filter found. kube-scheduler asks for scores right after it, with the same pod and the nodes that passed, and
-//! waits for the answer: as long as nothing has changed, they are known, and the pod need not be read again.
+//! Whose question the last filter answered. kube-scheduler that asks for scores does it right after, for the same pod and of the
+//! nodes that were named: none of them is better than another, so as long as nothing has changed the pod need not be read again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decision::Decision;
+use crate::log::Found;
+use crate::respond::Placed;
 use crate::wire::{self, Asker, Question};
 
-/// What the last filter found; one pod is placed after the other.
+/// What the last filter answered; one pod is placed after the other.
 #[derive(Debug, Default)]
-pub struct Last(Mutex<Option<Found>>);
+pub struct Last(Mutex<Option<Answered>>);
 
-/// Scores of the nodes that passed for one pod.
 #[derive(Debug)]
-struct Found {
+struct Answered {
     /// The question up to its names, with the pod in it.
     pod: Vec<u8>,
     revision: u64,
     asker: Arc<Asker>,
-    /// Of a pod of a VM.
-    scores: Option<Scores>,
-}
-
-#[derive(Debug, Default)]
-struct Scores {
-    /// Names of the nodes, one behind the other: a text for each of thousands would cost more than to ask again.
-    names: String,
-    /// Where each name ends, and the score.
-    nodes: Vec<(usize, u64)>,
-}
-
-/// What is known of a question.
-#[derive(Debug)]
-pub struct Known<'b> {
-    /// Whose it is.
-    pub asker: Arc<Asker>,
-    /// How many nodes it is about.
-    pub nodes: usize,
-    /// Scores for these nodes, in their order.
-    pub decision: Decision<Vec<(&'b str, u64)>>,
+    found: Arc<Found>,
 }
 
 impl Last {
-    /// Keeps what was found for this question in an index of this revision: scores, or that the pod is foreign.
+    /// Keeps whose question this was, and what was decided in an index of this revision.
     pub fn keep(
         &self,
         question: &Question<'_>,
         body: &[u8],
         revision: u64,
-        scores: Option<&[(&str, u64)]>,
+        decision: &Decision<Placed<'_>>,
     ) {
+        let nodes = match decision {
+            Decision::Foreign => Some(question.names().len()),
+            Decision::Ours(placed) => Some(placed.best.len()),
+            Decision::Unclear(_) => None,
+        };
         let pod = wire::before_names(body, question);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = pod.map(|pod| {
-            let mut kept = last.take().map(|it| it.pod).unwrap_or_default();
-            kept.clear();
-            kept.extend_from_slice(pod);
-            Found {
-                pod: kept,
-                revision,
-                asker: Arc::new(question.asker()),
-                scores: scores.map(Scores::of),
-            }
+        *last = nodes.zip(pod).map(|(nodes, pod)| Answered {
+            pod: pod.to_vec(),
+            revision,
+            asker: Arc::new(question.asker()),
+            found: Arc::new(Found::of(nodes, decision, |_| nodes)),
         });
     }
 
-    /// What is known of this question, if it is about the same pod and about just the nodes that passed for it, and nothing has
-    /// changed since.
-    pub fn known<'b>(&self, body: &'b [u8], revision: u64) -> Option<Known<'b>> {
+    /// Whose question for scores this is and what there is to be said of it, if it is about the same pod and nothing has changed since:
+    /// none of the nodes is better than another.
+    pub fn known(&self, body: &[u8], revision: u64) -> Option<(Arc<Asker>, Arc<Found>)> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = last.as_ref().filter(|it| it.revision == revision)?;
-        let names = wire::names_behind(body, &found.pod)?;
-        let decision = match &found.scores {
-            None => Decision::Foreign,
-            Some(scores) => Decision::Ours(scores.for_names(&names)?),
-        };
-        Some(Known {
-            asker: Arc::clone(&found.asker),
-            nodes: names.len(),
-            decision,
-        })
-    }
-}
-
-impl Scores {
-    fn of(nodes: &[(&str, u64)]) -> Self {
-        let mut scores = Self::default();
-        for (name, score) in nodes {
-            scores.names.push_str(name);
-            scores.nodes.push((scores.names.len(), *score));
-        }
-        scores
-    }
-
-    fn for_names<'b>(&self, names: &[&'b str]) -> Option<Vec<(&'b str, u64)>> {
-        if names.len() != self.nodes.len() {
-            return None;
-        }
-        let mut from = 0;
-        let mut scores = Vec::with_capacity(names.len());
-        for (name, (end, score)) in names.iter().zip(&self.nodes) {
-            if self.names.get(from..*end) != Some(*name) {
-                return None;
-            }
-            from = *end;
-            scores.push((*name, *score));
-        }
-        Some(scores)
+        let last = last.as_ref().filter(|it| it.revision == revision)?;
+        body.strip_prefix(last.pod.as_slice())?;
+        Some((Arc::clone(&last.asker), Arc::clone(&last.found)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use vmberth_decide::placement::Ranked;
+
     use super::*;
+    use crate::metrics::Outcome;
 
     fn body(uid: &str, names: &str) -> String {
         let metadata = format!(r#"{{"name":"p","namespace":"edge","uid":"{uid}"}}"#);
         format!(r#"{{"Pod":{{"metadata":{metadata}}},"Nodes":null,"NodeNames":{names}}}"#)
     }
 
-    fn keep(last: &Last, uid: &str, scores: Option<&[(&str, u64)]>) {
-        let body = body(uid, r#"["edge-0","edge-1","edge-10"]"#);
+    fn keep(last: &Last, body: &str, decision: &Decision<Placed<'_>>) {
         let question = wire::read(body.as_bytes()).unwrap();
-        last.keep(&question, body.as_bytes(), 7, scores);
+        last.keep(&question, body.as_bytes(), 7, decision);
     }
 
-    fn scores(last: &Last, body: &str, revision: u64) -> Option<Vec<u64>> {
-        let known = last.known(body.as_bytes(), revision)?;
-        match known.decision {
-            Decision::Ours(scores) => Some(scores.into_iter().map(|(_, score)| score).collect()),
-            Decision::Foreign | Decision::Unclear(_) => None,
-        }
+    fn is_known(last: &Last, body: &str, revision: u64) -> bool {
+        last.known(body.as_bytes(), revision).is_some()
+    }
+
+    fn placed() -> Decision<Placed<'static>> {
+        Decision::Ours(Placed {
+            ranked: Ranked::default(),
+            best: vec![("edge-1", 10), ("edge-10", 10)],
+        })
     }
 
     #[test]
-    fn only_the_same_question_has_the_same_answer() {
+    fn only_the_same_pod_is_known_and_as_long_as_nothing_changes() {
         let last = Last::default();
         let same = body("u", r#"["edge-1","edge-10"]"#);
-        assert_eq!(scores(&last, &same, 7), None);
-        keep(&last, "u", Some(&[("edge-1", 3), ("edge-10", 9)]));
-        assert_eq!(scores(&last, &same, 7), Some(vec![3, 9]));
-        assert_eq!(scores(&last, &same, 8), None);
-        for other in [
-            body("v", r#"["edge-1","edge-10"]"#),
-            body("u", r#"["edge-1"]"#),
-            body("u", r#"["edge-10","edge-1"]"#),
-            body("u", r#"["edge-1edge-1","0"]"#),
-            body("u", r#"["edge-1","edge-10"],"Pod":{}"#),
-            body("u", r#"["edge-1","edge-10""#),
-            body("u", "null"),
-            String::new(),
-        ] {
-            assert_eq!(scores(&last, &other, 7), None, "{other}");
+        assert!(!is_known(&last, &same, 7));
+        keep(
+            &last,
+            &body("u", r#"["edge-0","edge-1","edge-10"]"#),
+            &placed(),
+        );
+        let (asker, found) = last.known(same.as_bytes(), 7).unwrap();
+        assert_eq!(
+            (found.outcome, found.nodes, found.fits),
+            (Outcome::Placed, 2, 2)
+        );
+        assert_eq!((&*asker.uid, &*asker.name), ("u", "p"));
+        assert!(!is_known(&last, &same, 8));
+        for other in [body("v", r#"["edge-1"]"#), body("u", "null"), String::new()] {
+            assert!(!is_known(&last, &other, 7), "{other}");
         }
-        keep(&last, "v", Some(&[]));
-        assert_eq!(scores(&last, &same, 7), None);
-        assert_eq!(scores(&last, &body("v", "[]"), 7), Some(vec![]));
+        keep(&last, &body("v", r#"["edge-1"]"#), &placed());
+        assert!(!is_known(&last, &same, 7));
     }
 
     #[test]
-    fn foreign_pod_is_known_again_with_any_nodes() {
+    fn foreign_pod_is_known_again() {
         let last = Last::default();
-        keep(&last, "u", None);
-        let again = body("u", r#"["edge-1"]"#);
-        let known = last.known(again.as_bytes(), 7).unwrap();
-        assert_eq!(known.decision, Decision::Foreign);
-        assert_eq!(known.nodes, 1);
-        assert_eq!((&*known.asker.uid, &*known.asker.name), ("u", "p"));
+        keep(&last, &body("u", r#"["edge-1"]"#), &Decision::Foreign);
+        let known = last.known(body("u", r#"["edge-2"]"#).as_bytes(), 7);
+        assert_eq!(known.unwrap().1.outcome, Outcome::Foreign);
     }
 
     #[test]
-    fn question_without_names_is_not_kept() {
+    fn what_nobody_can_say_or_tell_apart_is_not_kept() {
         let last = Last::default();
-        let body = body("u", "[]");
-        let question = wire::read(body.as_bytes()).unwrap();
-        last.keep(&question, body.as_bytes(), 7, None);
-        assert!(last.known(body.as_bytes(), 7).is_none());
+        let unclear = Decision::Unclear("claim".to_owned());
+        let one = body("u", r#"["edge-1"]"#);
+        keep(&last, &one, &unclear);
+        assert!(!is_known(&last, &one, 7));
+        let none = body("u", "[]");
+        keep(&last, &none, &Decision::Foreign);
+        assert!(!is_known(&last, &none, 7));
+        // The pod stands behind the names.
+        let turned = r#"{"NodeNames":["edge-1"],"Pod":{"metadata":{"uid":"u"}}}"#;
+        keep(&last, turned, &Decision::Foreign);
+        assert!(!is_known(&last, turned, 7));
     }
 }

@@ -17,8 +17,8 @@ pub struct Placed<'q> {
     pub best: Vec<(&'q str, u64)>,
 }
 
-/// What becomes of each node. Of those that fit, only the best are named: with the weight that the chart gives to our scores
-/// kube-scheduler could take no other, and each name that it is told costs it more time than us.
+/// What becomes of each node. Of those that fit, only the best are named: kube-scheduler should take no other, and each name
+/// that it reads costs it more time than us.
 #[must_use]
 pub fn filter<'q>(
     question: &'q Question<'_>,

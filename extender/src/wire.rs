@@ -94,28 +94,19 @@ pub struct HostPriority<'a> {
     pub score: u64,
 }
 
-/// The part of this question's body before its first name; kube-scheduler writes the pod before the names. `None` if there are no names.
+/// The part of this question's body before its first name, with the whole pod in it; `None` if there are no names, or the pod does not
+/// come first, as Go writes it.
 pub fn before_names<'b>(body: &'b [u8], question: &Question<'_>) -> Option<&'b [u8]> {
-    let Cow::Borrowed(first) = &question
+    let first = question
         .names
         .first()
-        .filter(|_| question.nodes.is_none())?
-        .0
-    else {
+        .filter(|_| question.nodes.is_none())?;
+    let Cow::Borrowed(first) = &first.0 else {
         return None;
     };
     let quote = first.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
-    body.get(..quote.checked_sub(1)?)
-}
-
-/// The names of a question that begins with just this, as [`before_names`] cut it off, and ends with them.
-pub fn names_behind<'b>(body: &'b [u8], before: &[u8]) -> Option<Vec<&'b str>> {
-    body.strip_prefix(before)?;
-    let list = body.get(before.len().checked_sub(1)?..)?;
-    let mut read = serde_json::Deserializer::from_slice(list).into_iter::<Vec<&str>>();
-    let names = read.next()?.ok()?;
-    let end = list.get(read.byte_offset()..)?;
-    (end.trim_ascii() == b"}").then_some(names)
+    let before = body.get(..quote.checked_sub(1)?)?;
+    before.starts_with(br#"{"Pod":"#).then_some(before)
 }
 
 /// Reads a body.

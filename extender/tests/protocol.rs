@@ -195,6 +195,23 @@ async fn only_the_best_are_named_and_have_points() {
     assert!(scores[0]["Score"].as_u64().unwrap() < 10, "{scores}");
 }
 
+/// kube-scheduler writes the pod first, and asks again about what was named.
+#[tokio::test]
+async fn none_of_those_named_is_better_than_another() {
+    let extender = cluster();
+    let asked = |names: &Value| {
+        let pod = launcher("vm1");
+        format!(r#"{{"Pod":{pod},"Nodes":null,"NodeNames":{names}}}"#)
+    };
+    let question = asked(&json!(["edge-1", "edge-2"]));
+    let (_, answer) = extender.send("/filter", question).await;
+    let named = &answer["NodeNames"];
+    let scores = extender.send("/prioritize", asked(named)).await;
+    assert_eq!(scores, (StatusCode::OK, json!([])));
+    let line = "vmberth_extender_calls_total{outcome=\"placed\",verb=\"prioritize\"} 1";
+    assert!(extender.counted(line));
+}
+
 #[tokio::test]
 async fn pod_of_no_vm_may_go_anywhere() {
     let extender = cluster();

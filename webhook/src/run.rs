@@ -9,7 +9,8 @@ use axum::Router;
 use futures::future::OptionFuture;
 use kube::{Client, Config};
 use prometheus::Registry;
-use vmberth_decide::policy::Policy;
+use vmberth_cluster::feed::RESOURCES;
+use vmberth_decide::policy::{BindingMode, Policy};
 use vmberth_serve::body::BodyBudget;
 use vmberth_serve::ready::{Condition, Ready};
 use vmberth_serve::shutdown::{Shutdown, until_signalled};
@@ -71,7 +72,7 @@ impl Webhook {
             client,
             watches: metrics.watches().clone(),
             policy: Arc::clone(&policy),
-            awaited: awaited(&args, &ready),
+            awaited: awaited(&args, &policy.load(), &ready),
         };
         let cluster = Cluster::of(&args, sink, follower).await?;
         let state = AppState {
@@ -161,8 +162,14 @@ impl Cluster {
     }
 }
 
-/// Without the first lists of these no review is decided, whoever watches them.
-fn awaited(args: &Args, ready: &Ready) -> Vec<(&'static str, Condition)> {
+/// Without the first lists of these no review is decided, whoever watches them: all, if claims bind at once, since who binds one
+/// without a word from us has done it for ever.
+fn awaited(args: &Args, policy: &Policy, ready: &Ready) -> Vec<(&'static str, Condition)> {
+    let mut classes = policy.storage_classes.iter();
+    if args.watch_placement && classes.any(|it| it.binding_mode == BindingMode::Immediate) {
+        let all = RESOURCES.into_iter();
+        return all.map(|it| (it, ready.condition(it))).collect();
+    }
     let all = [
         (args.watch_networks, placement::NETWORKS, "networks"),
         (args.watch_claims, placement::CLAIMS, "claims"),

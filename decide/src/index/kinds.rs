@@ -65,6 +65,11 @@ impl Kinds {
 }
 
 impl Index {
+    /// How many VMs there are whose kind is known.
+    pub(crate) fn vms_of_kinds(&self) -> usize {
+        self.kinds.of.len()
+    }
+
     /// The most frequent kinds of VMs, and how many VMs are of each.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = (usize, &Kind)> {
         let kinds = self.kinds.most_frequent_first.iter().take(MOST);

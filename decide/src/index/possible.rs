@@ -46,11 +46,12 @@ impl Index {
         let is_own = |volume: &Volume| volume.claim.as_ref().is_some_and(|it| own.contains(it));
         let stock = known.stock.as_ref()?;
         let of_node = Arc::new([(names::NODE_LABEL.to_owned(), name.to_owned())].into());
+        let is_free = |name: &str| self.volumes.get(name).is_some_and(|it| it.is_free);
         let mut offer = stock.offer(volumes.filter(|(_, volume)| !is_own(volume)));
         for volume in &mut offer.volumes {
             volume.file_system = None;
             // Labels of a volume that somebody has are not kept; this one all of ours have.
-            if volume.labels.is_empty() {
+            if volume.labels.is_empty() && !is_free(&volume.name) {
                 volume.labels = Arc::clone(&of_node);
             }
         }

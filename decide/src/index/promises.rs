@@ -77,7 +77,11 @@ impl Index {
     pub fn promise(&mut self, pod: ObjectName, promise: Option<Promise>) {
         match promise {
             Some(promise) => {
-                self.history.promises.insert(pod, promise);
+                let now = promise.nodes.clone();
+                let before = self.history.promises.insert(pod, promise);
+                if before.is_some_and(|before| before.nodes != now) {
+                    self.has_gained();
+                }
             }
             None => self.promise_ends(&pod),
         }

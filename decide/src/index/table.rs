@@ -48,9 +48,12 @@ impl Table {
     /// What is known of this node, nothing yet of a new one.
     pub(super) fn or_new(&mut self, name: &Arc<str>) -> &mut Known {
         let (stamps, free) = (&mut self.stamps, &mut self.free);
+        let last_stamp = &mut self.last_stamp;
         let entry = self.entries.entry(Arc::clone(name)).or_insert_with(|| {
             let place = free.pop().unwrap_or_else(|| {
-                stamps.push(0);
+                // 0 is no stamp.
+                *last_stamp = last_stamp.wrapping_add(1);
+                stamps.push(*last_stamp);
                 Place(stamps.len().saturating_sub(1))
             });
             let known = Box::default();
@@ -163,6 +166,7 @@ mod tests {
         let mut table = Table::default();
         let (a, b) = (place(&mut table, "a"), place(&mut table, "b"));
         assert_ne!(a, b);
+        assert!(table.stamp(a) != 0 && table.stamp(b) != 0);
         table.changed("a");
         table.changed("b");
         let before = [table.stamp(a), table.stamp(b)];

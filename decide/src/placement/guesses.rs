@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use crate::fit::Offer;
 use crate::fit::counted::Counted;
-use crate::index::Index;
 
 /// Who knows so many VMs has no need to guess.
-const ENOUGH: u64 = 64;
+const ENOUGH: usize = 64;
 /// So many sizes of disks are looked at, and so many things that are counted: a score costs as much for each pair.
 const MOST: usize = 4;
 
@@ -24,17 +23,14 @@ pub(super) struct Guess {
     pub(super) counted: Option<(Counted, u64)>,
 }
 
-/// Whether it is guessed what may come: of so many kinds of VMs so many are known.
-pub(super) fn are_made(index: &Index) -> bool {
-    let known = index
-        .kinds()
-        .map(|(count, _)| u64::try_from(count).unwrap_or(u64::MAX));
-    known.fold(0, u64::saturating_add) < ENOUGH
+/// Whether it is guessed what may come, where so many VMs are known.
+pub(super) fn are_made(known: usize) -> bool {
+    known < ENOUGH
 }
 
-/// What may come, by what these nodes have, where so many VMs are known.
-pub(super) fn guesses(known: u64, offers: &[Option<&Offer>]) -> Vec<Guess> {
-    if known >= ENOUGH {
+/// What may come, by what these nodes have.
+pub(super) fn guesses(known: usize, offers: &[Option<&Offer>]) -> Vec<Guess> {
+    if !are_made(known) {
         return Vec::new();
     }
     let (mut disks, mut most) = (BTreeSet::new(), BTreeMap::new());

@@ -68,17 +68,15 @@ impl<'k> Room<'k> {
             limits: Vec::new(),
             kinds: Vec::new(),
         };
-        let mut known = 0;
         // What was counted is remembered for kinds in this order, however frequent they are by now.
         let mut kinds: Vec<(usize, &Kind)> = index.kinds().collect();
         kinds.sort_by_key(|(_, kind)| *kind);
         for (count, kind) in kinds {
             let count = u64::try_from(count).unwrap_or(u64::MAX);
-            known = count.saturating_add(known);
             // Of a kind that was seen once, the next one is as probable as not.
             room.add(kind, index, count.saturating_add(1).saturating_mul(ONE));
         }
-        let guesses = guesses(known, offers);
+        let guesses = guesses(index.vms_of_kinds(), offers);
         let each = GUESSED.checked_div(u64::try_from(guesses.len()).unwrap_or(u64::MAX));
         for guess in guesses {
             let (class, bytes) = guess.disk;

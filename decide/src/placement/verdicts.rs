@@ -76,7 +76,7 @@ impl Verdicts {
     ) -> Ranked<'n> {
         // Who is tied to a node is asked about few, and a guess depends on all of them.
         let is_tied = !demand.ties.are_of_any_node();
-        if is_tied || demand.is_nothing_of_stock() || guesses::are_made(index) {
+        if is_tied || demand.is_nothing_of_stock() || guesses::are_made(index.vms_of_kinds()) {
             let placement = place(index, demand, nodes);
             return Ranked {
                 fits: scores(index, demand, &placement.fits),

@@ -81,23 +81,43 @@ proptest! {
     }
 }
 
+/// Its inventory is here before the node itself, and others were looked at already.
+#[test]
+fn node_that_nobody_has_heard_of_is_not_taken_for_one_that_was_looked_at() {
+    let (mut known, mut verdicts) = (cluster(), Verdicts::default());
+    for name in ["early", "late"] {
+        known.apply(inventory(name, vec![entry(name, VolumeState::Available)]));
+    }
+    known.apply(node("late", "late"));
+    known.apply(volume("late", "late"));
+    for _ in 0..2 {
+        let ranked = verdicts.rank(&known, &one_disk(1), ["early", "late"].into_iter());
+        let fits: Vec<&str> = ranked.fits.iter().map(|(name, _)| *name).collect();
+        assert_eq!(fits, ["late"]);
+        assert_eq!(ranked.refused.len(), 1);
+    }
+}
+
+fn one_disk(bytes: u64) -> Demand {
+    let claim = ClaimDemand {
+        name: "disk".to_owned(),
+        class: "local-vd".into(),
+        bytes,
+        mode: VolumeMode::Filesystem,
+        access: AccessModes::default(),
+        selector: None,
+    };
+    Demand {
+        claims: vec![claim],
+        ..Demand::default()
+    }
+}
+
 #[test]
 fn who_asked_for_something_else_long_ago_is_forgotten() {
     let (known, mut verdicts) = (cluster(), Verdicts::default());
     for bytes in (1..40).chain([1]) {
-        let claim = ClaimDemand {
-            name: "disk".to_owned(),
-            class: "local-vd".into(),
-            bytes,
-            mode: VolumeMode::Filesystem,
-            access: AccessModes::default(),
-            selector: None,
-        };
-        let demand = Demand {
-            claims: vec![claim],
-            ..Demand::default()
-        };
-        let ranked = verdicts.rank(&known, &demand, NODES.into_iter());
+        let ranked = verdicts.rank(&known, &one_disk(bytes), NODES.into_iter());
         assert_eq!(ranked.fits.len(), 3);
     }
     assert_eq!(verdicts.kinds(), 8);

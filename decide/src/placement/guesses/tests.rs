@@ -31,7 +31,7 @@ fn offer(volumes: &[u64], counted: &[(Counted, u64)]) -> Offer {
     }
 }
 
-fn guessed(known: u64, offers: &[Offer]) -> Vec<(u64, Option<u64>)> {
+fn guessed(known: usize, offers: &[Offer]) -> Vec<(u64, Option<u64>)> {
     let offers: Vec<Option<&Offer>> = offers.iter().map(Some).chain([None]).collect();
     let guesses = guesses(known, &offers).into_iter();
     guesses
