@@ -30,7 +30,7 @@ fuzz: ## The property tests for ten minutes, or FUZZ_SECONDS
 	@tests/fuzz.sh
 
 .PHONY: bench
-bench: ## Measure the webhook on one core; writes docs/benchmarks.md and target/bench.json
+bench: ## Measure everything (root, an hour; removes the plane); writes docs/benchmarks.md and target/bench.json
 	@tests/bench.sh
 
 .PHONY: bench-scheduler

@@ -37,7 +37,9 @@ pub(super) fn choose(
     let demand = demand(index, made, name, disks).map_err(NotChosen::Unclear)?;
     let pinned = index.pinned(demand.vm.as_ref(), name);
     let ask = |how: &Ask<'_>| fitting(index, policy, &demand, how);
-    let fits = match ask(&Ask::Careful(&pinned)) {
+    let careful = ask(&Ask::Careful(&pinned));
+    let is_given = careful.is_err();
+    let fits = match careful {
         Ok(fits) => fits,
         Err(_) => ask(&Ask::Bold).map_err(|closest| {
             let unlabelled = ask(&Ask::Unlabelled);
@@ -57,6 +59,7 @@ pub(super) fn choose(
         since: Since::of(&demand),
         fits: fits.len(),
         nodes: index.node_names().len(),
+        is_given,
     })
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Chosen {
     pub(super) fits: usize,
     /// Of so many.
     pub(super) nodes: usize,
+    /// There is no other way than to take what others were given, or a node that takes no pods now.
+    pub(super) is_given: bool,
 }
 
 /// What a node was chosen by.
@@ -80,6 +82,7 @@ impl fmt::Display for Chosen {
             since,
             fits,
             nodes,
+            is_given,
         } = self;
         write!(f, "chosen node {node}, since ")?;
         let best = format!("it is the best of {fits} (of {nodes}) that");
@@ -89,7 +92,11 @@ impl fmt::Display for Chosen {
             Since::Vm((_, vm)) => write!(f, "{best} can hold VM {vm}"),
             Since::StandsFor => write!(f, "{best} can hold a VM of the disk's profile"),
             Since::Volume => write!(f, "{best} have a volume for it"),
+        }?;
+        if *is_given {
+            f.write_str("; no node that takes pods now has all of it beside what others were given that do not run yet, so it may have to wait")?;
         }
+        Ok(())
     }
 }
 

@@ -49,8 +49,7 @@ fn stretch(nodes: &mut [(&str, u64)]) {
     }
 }
 
-/// Leaves one of the best nodes the best, always the same for a pod: who comes next has to know which it will be. Those as good
-/// as it are left to kube-scheduler's own rules otherwise.
+/// Leaves one of the best nodes the best, always the same for a pod: who comes next has to know which it will be.
 pub fn settle_ties(pod: &ObjectName, scores: &mut [(&str, u64)]) {
     let seed = FixedState::default().hash_one(pod);
     let place = |node: &str| FixedState::with_seed(seed).hash_one(node);
