@@ -54,10 +54,10 @@ pub(crate) async fn measure(
     let ordinary = (0..settings.pods).map(|it| pods::ordinary(&format!("pod-{it}")));
     let ordinary: Vec<Value> = ordinary.collect();
     let rates = rounds(scene, settings, turns, &ordinary).await?;
-    tell(scene, results, "", &rates)?;
+    tell(scene, results, "foreign_", &rates)?;
     let launchers = launchers(scene, settings.launchers).await?;
     let rates = rounds(scene, settings, turns, &launchers).await?;
-    tell(scene, results, "launchers_", &rates)?;
+    tell(scene, results, "", &rates)?;
     quiet::forget_machines(scene).await?;
     site::close(&scene.cluster).await
 }
