@@ -83,7 +83,8 @@ pub fn may_bind(policy: &Policy, review: &Review<'_>, mutation: &Mutation) -> bo
 }
 
 /// Whether claims of a class of the policy bind at once.
-fn has_immediate(policy: &Policy) -> bool {
+#[must_use]
+pub fn has_immediate(policy: &Policy) -> bool {
     let mut classes = policy.storage_classes.iter();
     classes.any(|class| class.binding_mode == BindingMode::Immediate)
 }

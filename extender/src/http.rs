@@ -103,7 +103,7 @@ impl AppState {
     fn filter(&self, call: Call, body: &[u8]) -> Result<Response, Failure> {
         let question = wire::read(body)?;
         self.know_all()?;
-        let (asker, revision) = (question.asker(), self.revision());
+        let (asker, revision) = (Arc::new(question.asker()), self.revision());
         let mut promise = None;
         let decision = decide(&self.index, &question.pod, |index, demand| {
             let ranked = promised::rank(&self.verdicts, index, demand, question.names());
@@ -114,7 +114,8 @@ impl AppState {
         if let Decision::Ours(_) = decision {
             promised::keep(&self.index, &asker, promise);
         }
-        self.last.keep(&question, body, revision, &decision);
+        self.last
+            .keep((&question, &asker), body, revision, &decision);
         let result = respond::filter(&question, &decision);
         let answer = respond::json(&result)?;
         calls::trace(call.verb, body, &result);

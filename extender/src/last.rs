@@ -25,7 +25,7 @@ impl Last {
     /// Keeps whose question this was, and what was decided in an index of this revision.
     pub fn keep(
         &self,
-        question: &Question<'_>,
+        (question, asker): (&Question<'_>, &Arc<Asker>),
         body: &[u8],
         revision: u64,
         decision: &Decision<Placed<'_>>,
@@ -40,7 +40,7 @@ impl Last {
         *last = nodes.zip(pod).map(|(nodes, pod)| Answered {
             pod: pod.to_vec(),
             revision,
-            asker: Arc::new(question.asker()),
+            asker: Arc::clone(asker),
             found: Arc::new(Found::of(nodes, decision, |_| nodes)),
         });
     }
@@ -69,7 +69,8 @@ mod tests {
 
     fn keep(last: &Last, body: &str, decision: &Decision<Placed<'_>>) {
         let question = wire::read(body.as_bytes()).unwrap();
-        last.keep(&question, body.as_bytes(), 7, decision);
+        let asker = Arc::new(question.asker());
+        last.keep((&question, &asker), body.as_bytes(), 7, decision);
     }
 
     fn is_known(last: &Last, body: &str, revision: u64) -> bool {

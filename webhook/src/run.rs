@@ -10,7 +10,8 @@ use futures::future::OptionFuture;
 use kube::{Client, Config};
 use prometheus::Registry;
 use vmberth_cluster::feed::RESOURCES;
-use vmberth_decide::policy::{BindingMode, Policy};
+use vmberth_decide::immediate::has_immediate;
+use vmberth_decide::policy::Policy;
 use vmberth_serve::body::BodyBudget;
 use vmberth_serve::ready::{Condition, Ready};
 use vmberth_serve::shutdown::{Shutdown, until_signalled};
@@ -165,8 +166,7 @@ impl Cluster {
 /// Without the first lists of these no review is decided, whoever watches them: all, if claims bind at once, since who binds one
 /// without a word from us has done it for ever.
 fn awaited(args: &Args, policy: &Policy, ready: &Ready) -> Vec<(&'static str, Condition)> {
-    let mut classes = policy.storage_classes.iter();
-    if args.watch_placement && classes.any(|it| it.binding_mode == BindingMode::Immediate) {
+    if args.watch_placement && has_immediate(policy) {
         let all = RESOURCES.into_iter();
         return all.map(|it| (it, ready.condition(it))).collect();
     }

@@ -14,8 +14,8 @@ use crate::event::ObjectName;
 use crate::fit::Offer;
 use crate::fit::counted::{Counted, VmName, When};
 use crate::fit::volumes::ClaimDemand;
-use crate::names;
 use crate::policy::Policy;
+use crate::scratch;
 
 /// What is held for a VM.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +75,7 @@ impl Index {
 
     /// Of VMs that have this claim among their disks, or the one for which this is scratch space.
     pub(super) fn hold_again_of_users(&mut self, claim: &ObjectName) {
-        let target = claim.1.strip_suffix(names::SCRATCH_SUFFIX);
+        let target = scratch::target_of(&claim.1);
         let target = target.map(|target| (Arc::clone(&claim.0), target.into()));
         let of_target = target.map(|target| self.users(&target));
         for vm in self.users(claim).union(&of_target.unwrap_or_default()) {
